@@ -1,0 +1,68 @@
+"""How gunicorn serves the web process, and how it lets go of what it holds when told to stop."""
+
+import os
+import signal
+from contextlib import suppress
+from socket import SHUT_RD
+from typing import Any
+from weakref import WeakSet
+
+import gevent
+
+_host = os.environ.get("HOST") or "127.0.0.1"
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or 5000}"
+worker_class = "gevent"
+# More than one needs sticky sessions in front, or clients that speak WebSocket alone.
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+worker_connections = 10_000
+timeout = 30
+# A proxy must be the first to close an idle connection, or it sends requests into a closing one.
+keepalive = 75
+# The service knows by TRUSTED_PROXIES whom to believe.
+forwarded_allow_ips = ""
+# The service logs its requests itself.
+accesslog = None
+control_socket_disable = True
+# A platform that stops a process gives it 10 seconds or more before it kills it.
+graceful_timeout = 8
+
+_idle: "WeakSet[Any]" = WeakSet()
+
+
+def post_worker_init(worker: Any) -> None:
+    draining = worker.wsgi.extensions["draining"]
+
+    def drain() -> None:
+        for connection in _idle:
+            _stop_reading(connection)
+        draining.begin()
+
+    def on_term(signum: int, frame: Any) -> None:
+        worker.handle_exit(signum, frame)
+        gevent.spawn(drain)
+
+    signal.signal(signal.SIGTERM, on_term)
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    _idle.discard(request.unreader.sock)
+
+
+def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
+    if worker.alive:
+        _idle.add(request.unreader.sock)
+    else:
+        _stop_reading(request.unreader.sock)
+
+
+def worker_exit(arbiter: Any, worker: Any) -> None:
+    # The last connection may have ended before what it leaves behind is written.
+    if worker.booted:
+        worker.wsgi.extensions["draining"].begin()
+
+
+def _stop_reading(connection: Any) -> None:
+    """Have gunicorn close the connection, but for a request that has arrived already."""
+    with suppress(OSError):
+        # gevent's own shutdown would have gunicorn log an error for each reader it wakes.
+        connection._sock.shutdown(SHUT_RD)

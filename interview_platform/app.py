@@ -1,0 +1,91 @@
+"""The application factory: a table of contents of the service."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_cors import CORS
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import __version__
+from .auth import guard
+from .auth.routes import auth_blueprint, users_blueprint
+from .auth.tokens import Tokens
+from .core import http, queueing
+from .core import logging as service_logging
+from .core.draining import Draining
+from .core.settings import Settings
+from .health.metrics import Metrics
+from .health.routes import blueprint as health_blueprint
+from .health.service import HealthService
+from .wiring import Services
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the web application out of `settings` (default: the environment's)."""
+    settings = settings or Settings.load()
+    service_logging.configure(settings.log_level, json_lines=settings.production)
+    app = Flask("smart-interview", static_folder=None)
+    services = Services(settings)
+    tokens = Tokens(app, settings)
+    authenticator = guard.Authenticator(tokens, services.auth)
+    metrics = Metrics()
+
+    http.install(app)
+    guard.install(app, authenticator)
+    metrics.observe(app)
+    _allow_origins(app, settings)
+    app.extensions["draining"] = Draining()
+
+    api = _openapi(app)
+    for blueprint in (
+        health_blueprint(_health(services), metrics, settings),
+        auth_blueprint(services.auth, tokens),
+        users_blueprint(services.accounts),
+    ):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(
+        get_swaggerui_blueprint("/api/docs", "/api/openapi.json"), url_prefix="/api/docs"
+    )
+    guard.check_rules(app)
+
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _allow_origins(app: Flask, settings: Settings) -> None:
+    CORS(
+        app,
+        origins=list(settings.client_origins),
+        allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+        expose_headers=["X-Request-Id", "Retry-After"],
+        max_age=600,
+    )
+
+
+def _health(services: Services) -> HealthService:
+    return HealthService(
+        {
+            "mongo": lambda: bool(services.store.command("ping")),
+            "redis": lambda: bool(services.redis.ping()),
+            "worker": lambda: queueing.workers_alive(services.redis),
+        }
+    )
+
+
+def _openapi(app: Flask) -> http.Api:
+    app.config.update(
+        API_TITLE="Smart Interview API",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    app.extensions["is_public"] = guard.is_public
+    api = http.Api(app)
+    api.spec.components.security_scheme(
+        "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    )
+    return api

@@ -1,0 +1,1 @@
+"""Accounts, sessions, tokens, roles, and the one table of who may do what."""

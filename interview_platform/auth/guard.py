@@ -1,0 +1,83 @@
+"""Every request passes here: who is calling, and whether the policy lets them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask, current_app, g, request
+
+from ..core.errors import Forbidden, Unauthorized
+from .model import Actor
+from .policy import RULES
+from .service import AuthService
+from .tokens import Tokens
+
+
+class Authenticator:
+    """Finds out who bears a token; requests and sockets ask the same one."""
+
+    def __init__(self, tokens: Tokens, auth: AuthService) -> None:
+        self._tokens = tokens
+        self._auth = auth
+
+    def bearer(self, token: str) -> tuple[Actor, datetime]:
+        """Return who bears the access token, and when it ends. Raises `Unauthorized`."""
+        claims = self._tokens.verify(token)
+        return self._auth.identify(claims), claims.expires_at
+
+
+def is_public(endpoint: str) -> bool:
+    """Tell whether anyone may call `endpoint`."""
+    return RULES[endpoint].public
+
+
+def install(app: Flask, authenticator: Authenticator) -> None:
+    """Put every request of `app` through the policy, and refuse what it does not list."""
+    app.extensions["authenticator"] = authenticator
+    app.before_request(_authorize)
+
+
+def _authorize() -> None:
+    endpoint = request.endpoint
+    if endpoint is None or request.method == "OPTIONS":
+        return
+    rule = RULES.get(endpoint)
+    if rule is None:
+        raise Forbidden("Not allowed")
+    if rule.public:
+        return
+    g.actor = optional_actor()
+    if g.actor is None:
+        raise Unauthorized
+    if rule.reach(g.actor.role) is None:
+        raise Forbidden
+
+
+def check_rules(app: Flask) -> None:
+    """Raise RuntimeError for a route of `app` that the policy does not list."""
+    unlisted = {rule.endpoint for rule in app.url_map.iter_rules()} - RULES.keys()
+    if unlisted:
+        raise RuntimeError(f"routes without a rule in auth.policy: {sorted(unlisted)}")
+
+
+def optional_actor() -> Actor | None:
+    """Return who is calling, if they say. Raises `Unauthorized` for a bad token."""
+    token = _bearer_token()
+    authenticator: Authenticator = current_app.extensions["authenticator"]
+    return authenticator.bearer(token)[0] if token else None
+
+
+def current_actor() -> Actor:
+    """Return who is calling a route that is not public."""
+    actor: Actor = g.actor
+    return actor
+
+
+def _bearer_token() -> str | None:
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("Send the token as Authorization: Bearer <token>")
+    return token.strip()

@@ -1,0 +1,29 @@
+"""What a password must be (OWASP ASVS 5.0, 6.2): long enough, and not one that everybody tries."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import islice
+
+from ..core.errors import Invalid
+
+MIN_LENGTH = 8
+MAX_LENGTH = 256
+COMMON = 3000
+
+
+def check_password(password: str, field: str = "password") -> None:
+    """Raise `Invalid`, naming `field`, for a password that must not be taken."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise Invalid({field: [f"Must be {MIN_LENGTH} to {MAX_LENGTH} characters long."]})
+    if password.lower() in _common():
+        raise Invalid({field: ["Too common: it would be among the first to be guessed."]})
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The commonest passwords that the rule of length would allow, from zxcvbn's ranking."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    long_enough = (word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_LENGTH)
+    return frozenset(islice(long_enough, COMMON))

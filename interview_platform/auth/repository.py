@@ -1,0 +1,273 @@
+"""Collections `users`, `sessions`, `onetimetokens` and `locks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from ..core.clock import utcnow
+from ..core.errors import Conflict
+from ..core.mongo import Document, Repository, Session
+from ..core.paging import Page, PageRequest
+from ..core.security import PLAIN_SCHEME, PasswordHash
+from .model import Role, UserStatus
+
+# What leaves the repository unless a password is to be checked: a hash never does by accident.
+_PUBLIC = {"passwordHash": False, "passwordScheme": False}
+
+
+def normalize_email(email: str) -> str:
+    """Return `email` as addresses are kept and compared: trimmed and case-folded."""
+    return email.strip().casefold()
+
+
+class UserRepository(Repository):
+    COLLECTION = "users"
+    INDEXES = (
+        IndexModel([("email", ASCENDING)], unique=True),
+        IndexModel([("role", ASCENDING), ("_id", DESCENDING)]),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["email", "role"],
+        "properties": {
+            "email": {"bsonType": "string"},
+            "role": {"enum": [str(role) for role in Role]},
+            "status": {"enum": [str(status) for status in UserStatus]},
+        },
+    }
+
+    def upgrade(self) -> None:
+        """Bring e-mail addresses and states of older documents into today's form."""
+        self._collection.update_many({"status": None}, {"$set": {"status": UserStatus.ACTIVE}})
+        for user in self._collection.find({}, {"email": True}, batch_size=1000):
+            normal = normalize_email(user["email"])
+            if normal != user["email"]:
+                self._collection.update_one({"_id": user["_id"]}, {"$set": {"email": normal}})
+
+    def add(self, user: Document, session: Session | None = None) -> Document:
+        """Insert `user` with its times; raises `Conflict` for an e-mail that is known."""
+        now = utcnow()
+        document = {**user, "createdAt": now, "updatedAt": now}
+        try:
+            self._collection.insert_one(document, session=session)
+        except DuplicateKeyError as error:
+            raise Conflict("An account with this e-mail exists already") from error
+        return {key: value for key, value in document.items() if key not in _PUBLIC}
+
+    def by_id(self, user_id: ObjectId, session: Session | None = None) -> Document | None:
+        return self._collection.find_one({"_id": user_id}, _PUBLIC, session=session)
+
+    def by_ids(self, user_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+        found = self._collection.find({"_id": {"$in": list(user_ids)}}, _PUBLIC)
+        return {user["_id"]: user for user in found}
+
+    def by_email(self, email: str) -> Document | None:
+        return self._collection.find_one({"email": {"$eq": email}}, _PUBLIC)
+
+    def known_emails(self, emails: Sequence[str]) -> set[str]:
+        found = self._collection.find({"email": {"$in": list(emails)}}, {"email": True})
+        return {user["email"] for user in found}
+
+    def with_password(self, **match: Any) -> tuple[Document, PasswordHash | None] | None:
+        """Return the user that matches, with the hash of their password if they have one."""
+        user = self._collection.find_one({key: {"$eq": value} for key, value in match.items()})
+        if user is None:
+            return None
+        value = user.pop("passwordHash", None)
+        scheme = user.pop("passwordScheme", None) or PLAIN_SCHEME
+        return user, PasswordHash(scheme, value) if value else None
+
+    def staff_page(self, page: PageRequest, match: Mapping[str, Any]) -> Page[Document]:
+        """Return staff accounts, newest first."""
+        query: Document = {"role": {"$in": [Role.ADMIN, Role.INTERVIEWER]}, **match}
+        if page.after:
+            query["_id"] = {"$lt": page.after[0]}
+        found = self._collection.find(query, _PUBLIC).sort("_id", DESCENDING).limit(page.limit + 1)
+        return Page.cut(list(found), page.limit, lambda user: (user["_id"],))
+
+    def update(
+        self,
+        user_id: ObjectId,
+        changes: Mapping[str, Any],
+        *,
+        roles: Iterable[Role] = tuple(Role),
+        session: Session | None = None,
+    ) -> Document | None:
+        """Set `changes` on the user of one of `roles` and return the user as it is then."""
+        return self._collection.find_one_and_update(
+            {"_id": user_id, "role": {"$in": list(roles)}},
+            {"$set": {**changes, "updatedAt": utcnow()}},
+            projection=_PUBLIC,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+
+    def set_password(
+        self,
+        user_id: ObjectId,
+        password: PasswordHash,
+        session: Session | None = None,
+        *,
+        status: UserStatus | None = None,
+    ) -> Document | None:
+        changes: Document = {"passwordHash": password.value, "passwordScheme": password.scheme}
+        if status:
+            changes["status"] = status
+        return self.update(user_id, changes, session=session)
+
+    def renew_hash(self, user_id: ObjectId, old: PasswordHash, new: PasswordHash) -> None:
+        """Replace the hash `old` by `new`, unless the password was changed meanwhile."""
+        self._collection.update_one(
+            {"_id": user_id, "passwordHash": old.value},
+            {"$set": {"passwordHash": new.value, "passwordScheme": new.scheme}},
+        )
+
+    def enter(
+        self, user_id: ObjectId, password: PasswordHash | None, session: Session
+    ) -> Document | None:
+        """Note a login of a user who is active and whose password is still the one checked.
+
+        The write makes a deactivation or a new password at the same moment conflict.
+        """
+        match: Document = {"_id": user_id, "status": UserStatus.ACTIVE}
+        if password:
+            match["passwordHash"] = password.value
+        return self._collection.find_one_and_update(
+            match,
+            {"$set": {"lastLoginAt": utcnow()}},
+            projection=_PUBLIC,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+
+    def has_admin(self, session: Session) -> bool:
+        return (
+            self._collection.find_one({"role": Role.ADMIN}, {"_id": True}, session=session)
+            is not None
+        )
+
+    def other_active_admin(self, user_id: ObjectId, session: Session) -> bool:
+        """Tell whether an active admin beside `user_id` exists."""
+        match = {"role": Role.ADMIN, "status": UserStatus.ACTIVE, "_id": {"$ne": user_id}}
+        return self._collection.find_one(match, {"_id": True}, session=session) is not None
+
+    def add_many(self, users: Sequence[Document], session: Session | None = None) -> None:
+        """Insert users that already have ids and times."""
+        self._collection.insert_many(list(users), session=session)
+
+    def book(self, user_id: ObjectId, session: Session) -> Document | None:
+        """Return the user, locked against other bookings until the transaction ends.
+
+        Two transactions that book one person write the same document, so one of them is
+        run again and sees what the other has booked.
+        """
+        return self._collection.find_one_and_update(
+            {"_id": user_id},
+            {"$inc": {"bookings": 1}},
+            projection=_PUBLIC,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+
+
+class SessionRepository(Repository):
+    """One document a login; a session ends by being deleted."""
+
+    COLLECTION = "sessions"
+    INDEXES = (
+        IndexModel([("user", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["user", "role", "refreshHash", "expiresAt"],
+        "properties": {"user": {"bsonType": "objectId"}, "expiresAt": {"bsonType": "date"}},
+    }
+
+    def add(self, document: Document, session: Session) -> None:
+        self._collection.insert_one(document, session=session)
+
+    def live(self, session_id: ObjectId) -> Document | None:
+        return self._collection.find_one(
+            {"_id": session_id, "expiresAt": {"$gt": utcnow()}},
+            {"user": True, "role": True, "name": True},
+        )
+
+    def live_ids(self, session_ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Return those of `session_ids` whose sessions have not ended."""
+        match = {"_id": {"$in": list(session_ids)}, "expiresAt": {"$gt": utcnow()}}
+        return {document["_id"] for document in self._collection.find(match, {"_id": True})}
+
+    def rotate(
+        self, session_id: ObjectId, old_hash: str, new_hash: str, expires_at: datetime
+    ) -> Document | None:
+        """Replace the session's refresh token; None where `old_hash` is not the current one."""
+        return self._collection.find_one_and_update(
+            {"_id": session_id, "refreshHash": old_hash, "expiresAt": {"$gt": utcnow()}},
+            {"$set": {"refreshHash": new_hash, "expiresAt": expires_at}},
+        )
+
+    def end(self, session_id: ObjectId) -> bool:
+        return self._collection.delete_one({"_id": session_id}).deleted_count == 1
+
+    def end_all(self, user_id: ObjectId, session: Session | None = None) -> None:
+        self._collection.delete_many({"user": user_id}, session=session)
+
+    def rename(self, user_id: ObjectId, name: str, session: Session | None = None) -> None:
+        self._collection.update_many({"user": user_id}, {"$set": {"name": name}}, session=session)
+
+
+class OneTimeTokenRepository(Repository):
+    """The fingerprints of links that can be used once, until they expire."""
+
+    COLLECTION = "onetimetokens"
+    INDEXES = (
+        IndexModel([("hash", ASCENDING)], unique=True),
+        IndexModel([("user", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["user", "purpose", "hash", "expiresAt"],
+        "properties": {"expiresAt": {"bsonType": "date"}},
+    }
+
+    def add(self, document: Document) -> None:
+        self._collection.insert_one(document)
+
+    def take(self, token_hash: str, session: Session) -> Document | None:
+        """Use the token up, and every other one of its user with it."""
+        match = {"hash": {"$eq": token_hash}, "expiresAt": {"$gt": utcnow()}}
+        token = self._collection.find_one_and_delete(match, session=session)
+        if token:
+            self._collection.delete_many({"user": token["user"]}, session=session)
+        return token
+
+
+class LockRepository(Repository):
+    """Names that transactions write to when they must not run side by side."""
+
+    COLLECTION = "locks"
+    FIRST_ADMIN = "first-admin"
+    ACTIVE_ADMINS = "active-admins"
+
+    def upgrade(self) -> None:
+        """Make the names beforehand, so that taking a lock only ever updates."""
+        self._collection.bulk_write(
+            [
+                UpdateOne({"_id": name}, {"$setOnInsert": {"takes": 0}}, upsert=True)
+                for name in (self.FIRST_ADMIN, self.ACTIVE_ADMINS)
+            ]
+        )
+
+    def take(self, name: str, session: Session) -> None:
+        """Have every other transaction that takes `name` wait or run again."""
+        self._collection.update_one(
+            {"_id": name}, {"$inc": {"takes": 1}}, upsert=True, session=session
+        )

@@ -1,0 +1,84 @@
+"""Access and refresh tokens: JSON Web Tokens by flask-jwt-extended (RFC 7519, RFC 8725)."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import jwt
+from bson import ObjectId
+from bson.errors import InvalidId
+from flask import Flask, has_app_context
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+
+from ..core.errors import Unauthorized
+from ..core.settings import Settings
+from .model import Claims, Grant
+
+ISSUER = "smart-interview"
+AUDIENCE = "smart-interview-api"
+
+TokenType = Literal["access", "refresh"]
+
+_BAD_TOKEN = (jwt.PyJWTError, JWTExtendedException, InvalidId, KeyError, ValueError, TypeError)
+
+
+class Tokens:
+    """Makes tokens, and is the one verifier of them, for requests and sockets alike."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app = app
+        self._expires_in = int(settings.jwt_expires_in.total_seconds())
+        app.config.update(
+            JWT_SECRET_KEY=settings.jwt_secret,
+            JWT_ALGORITHM="HS256",
+            JWT_DECODE_ALGORITHMS=["HS256"],
+            JWT_ENCODE_ISSUER=ISSUER,
+            JWT_DECODE_ISSUER=ISSUER,
+            JWT_ENCODE_AUDIENCE=AUDIENCE,
+            JWT_DECODE_AUDIENCE=AUDIENCE,
+            JWT_ACCESS_TOKEN_EXPIRES=settings.jwt_expires_in,
+            JWT_REFRESH_TOKEN_EXPIRES=settings.refresh_expires_in,
+        )
+        JWTManager(app)
+
+    def pair(self, grant: Grant) -> dict[str, Any]:
+        """Return the tokens of `grant` as the wire has them; `expiresIn` is in seconds."""
+        user_id = str(grant.user["_id"])
+        session = {"sid": str(grant.session_id)}
+        with self._context():
+            return {
+                "token": create_access_token(
+                    user_id, additional_claims={**session, "role": grant.user["role"]}
+                ),
+                "refreshToken": create_refresh_token(
+                    user_id, additional_claims={**session, "rid": grant.refresh_id}
+                ),
+                "expiresIn": self._expires_in,
+                "user": grant.user,
+            }
+
+    def verify(self, token: str, kind: TokenType = "access") -> Claims:
+        """Return what `token` claims, its signature, type, issuer, audience and times checked.
+
+        Whether its session still lives is for `AuthService` to say. Raises `Unauthorized`,
+        which tells nothing of what was wrong.
+        """
+        try:
+            with self._context():
+                claims: dict[str, Any] = decode_token(token)
+            if claims["type"] != kind:
+                raise Unauthorized("Invalid token")
+            return Claims(
+                user_id=ObjectId(claims["sub"]),
+                session_id=ObjectId(claims["sid"]),
+                refresh_id=claims["rid"] if kind == "refresh" else None,
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            )
+        except _BAD_TOKEN as error:
+            raise Unauthorized("Invalid token") from error
+
+    def _context(self) -> AbstractContextManager[Any]:
+        return nullcontext() if has_app_context() else self._app.app_context()

@@ -1,0 +1,1 @@
+"""Infrastructure, one topic a file. No word of the business in here."""

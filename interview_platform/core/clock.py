@@ -1,0 +1,22 @@
+"""The one source of time, in the precision that the store keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def utcnow() -> datetime:
+    """Return the current time in UTC, cut to whole milliseconds as BSON dates are."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return `moment` as milliseconds since the epoch."""
+    return round(moment.timestamp() * 1000)
+
+
+def isoformat(moment: datetime) -> str:
+    """Return `moment` as the wire has it: ISO 8601 in UTC with milliseconds and `Z`."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"

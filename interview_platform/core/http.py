@@ -1,0 +1,215 @@
+"""HTTP: blueprints that describe their errors, strict input, one shape of error, request ids."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import flask_smorest
+import marshmallow as ma
+from bson import ObjectId
+from flask import Flask, Request, Response, g, jsonify, request
+from flask_smorest import Api as SmorestApi
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from . import json as strict_json
+from .errors import BadRequest, Invalid, NotFound, ServiceError, UnsupportedMediaType
+from .faults import translate
+from .logging import Origin, origin
+from .schemas import ErrorSchema
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class StrictParser(FlaskParser):
+    """Takes JSON only as `application/json`, and leaves unknown fields to the schema to refuse."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = dict.fromkeys(
+        ("json", "query", "form", "files", "headers", "cookies")
+    )
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        body = req.get_data(cache=False)
+        if not body:
+            return {}
+        if not req.is_json:
+            raise UnsupportedMediaType("Send JSON, with the content type application/json")
+        try:
+            return strict_json.loads(body)
+        except ValueError as error:
+            raise BadRequest("Malformed JSON") from error
+
+    def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
+        messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+        location = next(iter(messages))
+        raise Invalid(messages[location], location) from error
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A blueprint whose routes list every error that they may answer with.
+
+    What follows from a route's form lists itself: faults in its body, its query and its
+    ids, and what the access rules ask. `errors` adds what its own rules refuse.
+    """
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def route(self, rule: str, *, errors: Iterable[HTTPStatus] = (), **options: Any) -> Any:
+        register = super().route(rule, **options)
+
+        def decorator(view: Any) -> Any:
+            own = {*errors} | ({HTTPStatus.NOT_FOUND} if "<" in rule else set())
+            view._apidoc = {**getattr(view, "_apidoc", {}), "errors": own}
+            return register(view)
+
+        return decorator
+
+    def register_views_in_doc(self, api: Api, app: Flask, spec: Any, **options: Any) -> None:
+        is_public: Callable[[str], bool] = app.extensions["is_public"]
+        for endpoint, methods in self._docs.items():
+            for method, doc in methods.items():
+                if method == "parameters":
+                    continue
+                public = is_public(f"{self.name}.{endpoint}")
+                doc["manual_doc"] = {
+                    "security": [] if public else [{"bearer": []}],
+                    "responses": {
+                        str(status.value): status.name
+                        for status in sorted(_possible_errors(doc, public=public))
+                    },
+                }
+        super().register_views_in_doc(api, app, spec, **options)
+
+
+def _possible_errors(doc: dict[str, Any], *, public: bool) -> set[HTTPStatus]:
+    found = {
+        *doc.get("errors", ()),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+    if not public:
+        found |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+    for parameter in doc.get("arguments", {}).get("parameters", ()):
+        found.add(HTTPStatus.UNPROCESSABLE_ENTITY)
+        if parameter["in"] == "json":
+            found |= {
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            }
+    return found
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """The OpenAPI document; errors are handled by `install`, for the whole application."""
+
+    ERROR_SCHEMA = ErrorSchema
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
+class IdConverter(BaseConverter):
+    """An id in a path. One that is none leads nowhere, like one that nothing has."""
+
+    regex = "[0-9a-fA-F]{24}"
+
+    def to_python(self, value: str) -> ObjectId:
+        return ObjectId(value)
+
+    def to_url(self, value: ObjectId) -> str:
+        return str(value)
+
+
+def install(app: Flask) -> None:
+    """Give `app` strict JSON, request ids, one log line a request, and errors in one shape."""
+    app.json = strict_json.StrictJSONProvider(app)
+    app.url_map.converters["id"] = IdConverter
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_error_handler(ServiceError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def request_origin() -> Origin:
+    """Return where the request at hand comes from, under its own `X-Request-Id` or a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    made = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return Origin(made, request.remote_addr)
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    origin.set(request_origin())
+
+
+def _finish(response: Response) -> Response:
+    current = origin.get()
+    response.headers["X-Request-Id"] = current.request_id if current else ""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
+    log.info(
+        "%s %s %d %.1fms",
+        request.method,
+        request.path,
+        response.status_code,
+        (time.perf_counter() - g.started) * 1000 if "started" in g else 0,
+    )
+    return response
+
+
+def error_body(error: ServiceError) -> dict[str, Any]:
+    """Return what the wire contract says an error's body is."""
+    status = HTTPStatus(error.status)
+    current = origin.get()
+    body: dict[str, Any] = {
+        "code": status.value,
+        "status": status.phrase,
+        "message": error.message,
+        "requestId": current.request_id if current else "",
+    }
+    if error.errors:
+        body["errors"] = {error.location: error.errors}
+    return body
+
+
+def _answer(error: ServiceError) -> Response:
+    response = jsonify(error_body(error))
+    response.status_code = error.status
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response | HTTPException:
+    status = HTTPStatus(error.code or 500)
+    if status < HTTPStatus.BAD_REQUEST:
+        return error
+    if status == HTTPStatus.NOT_FOUND:
+        return _answer(NotFound())
+    told = ServiceError(status.phrase)
+    told.status = status
+    response = _answer(told)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    return _answer(translate(error))

@@ -1,0 +1,115 @@
+"""MongoDB: the client, transactions, and the schema that the release phase applies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from pymongo import IndexModel, MongoClient, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+
+log = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+Store = Database[Document]
+Session = ClientSession
+
+OPERATION_TIMEOUT_MS = 10_000
+TRANSIENT = "TransientTransactionError"
+
+_NAMESPACE_EXISTS = 48
+
+T = TypeVar("T")
+
+
+def connect(uri: str, database: str) -> Store:
+    """Open the database `database` of the deployment at `uri`, without waiting for it.
+
+    Writes are acknowledged by a majority, and each operation carries a time limit
+    that the server enforces too (`maxTimeMS`). Not fork-safe: connect in the process
+    that uses it.
+    """
+    client: MongoClient[Document] = MongoClient(
+        uri,
+        w="majority",
+        retryWrites=True,
+        retryReads=True,
+        tz_aware=True,
+        timeoutMS=OPERATION_TIMEOUT_MS,
+        serverSelectionTimeoutMS=3_000,
+        connectTimeoutMS=3_000,
+        maxPoolSize=100,
+        appname="smart-interview",
+    )
+    return client.get_database(database)
+
+
+class Repository:
+    """One collection, its indexes and its validator; a subclass names its queries by intent."""
+
+    COLLECTION: ClassVar[str]
+    INDEXES: ClassVar[Sequence[IndexModel]] = ()
+    VALIDATOR: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._collection: Collection[Document] = store[self.COLLECTION]
+
+    def upgrade(self) -> None:
+        """Give documents of an older shape the fields that `INDEXES` and the queries rely on."""
+
+
+def transaction(store: Store, body: Callable[[Session], T]) -> T:
+    """Run `body` in a transaction with snapshot reads and return what it returns.
+
+    `body` is run again whenever the deployment reports a transient error (a write
+    conflict, a step-down), so it must have no effect outside the session. What it
+    raises of its own ends the transaction without a trace.
+    """
+    with store.client.start_session() as session:
+        return session.with_transaction(
+            body,
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
+        )
+
+
+def try_again() -> OperationFailure:
+    """Make the error that has `transaction` run its body again on a fresh snapshot."""
+    return OperationFailure(
+        "the transaction's snapshot was overtaken", 112, {"errorLabels": [TRANSIENT]}
+    )
+
+
+def sync_schema(repositories: Sequence[Repository]) -> None:
+    """Create collections, upgrade old documents, build indexes and set validators.
+
+    Safe to run again and by several processes at once. Raises PyMongo's error for an
+    index that cannot be built.
+    """
+    for repository in repositories:
+        collection = repository._collection
+        store = repository._store
+        try:
+            store.create_collection(repository.COLLECTION)
+        except (CollectionInvalid, OperationFailure) as error:
+            if isinstance(error, OperationFailure) and error.code not in (None, _NAMESPACE_EXISTS):
+                raise
+        repository.upgrade()
+        if repository.INDEXES:
+            collection.create_indexes(list(repository.INDEXES))
+        # Moderate: documents that were written before the rule may still be updated.
+        store.command(
+            "collMod",
+            repository.COLLECTION,
+            validator={"$jsonSchema": repository.VALIDATOR} if repository.VALIDATOR else {},
+            validationLevel="moderate",
+        )
+        log.info("schema of %s is in place", repository.COLLECTION)

@@ -1,0 +1,353 @@
+"""The fields that schemas are made of: each bounds its input and describes itself.
+
+Field names are the wire's and the store's camelCase, so that documents are dumped as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+import marshmallow as ma
+import phonenumbers
+from bson import ObjectId
+from marshmallow import fields, validate
+
+from .clock import isoformat
+from .paging import DEFAULT_LIMIT, MAX_LIMIT
+
+# BSON stores whole numbers of up to 64 bits.
+MAX_INTEGER = 2**63 - 1
+
+
+class Schema(ma.Schema):
+    """A schema that refuses what it does not know."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+
+def _metadata(description: str, example: Any) -> dict[str, Any]:
+    metadata = {"description": description}
+    if example is not None:
+        metadata["example"] = example
+    return metadata
+
+
+class Text(fields.String):
+    """Text of at most `most` characters that any store and any terminal can take.
+
+    NUL and lone surrogates are refused. `trim` cuts white space at both ends first.
+    """
+
+    default_error_messages = {
+        "nul": "NUL characters are not allowed.",
+        "surrogate": "Not valid Unicode text.",
+    }
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        most: int,
+        least: int = 0,
+        trim: bool = True,
+        example: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._trim = trim
+        bounds = validate.Length(min=least or None, max=most)
+        checks = [bounds, *kwargs.pop("validate", [])]
+        super().__init__(validate=checks, metadata=_metadata(description, example), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise self.make_error("nul")
+        if not _encodable(text):
+            raise self.make_error("surrogate")
+        return text.strip() if self._trim else text
+
+
+class Password(fields.String):
+    """A password, taken exactly as it is; its rules are those of `auth.passwords`."""
+
+    default_error_messages = {"surrogate": "Not valid Unicode text."}
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        super().__init__(
+            metadata={
+                "description": description,
+                "format": "password",
+                "example": "correct horse battery",
+            },
+            load_only=True,
+            validate=validate.Length(max=256),
+            **kwargs,
+        )
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if not _encodable(text):
+            raise self.make_error("surrogate")
+        return text
+
+
+class Email(Text):
+    """An e-mail address, trimmed and case-folded, which is how addresses are compared."""
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        kwargs.setdefault("example", "ada@example.com")
+        super().__init__(description, most=254, validate=[validate.Email()], **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).casefold()
+
+
+class Phone(Text):
+    """A phone number with its country's code, kept in E.164."""
+
+    default_error_messages = {
+        "phone": "Not a phone number with a country code, such as +4930123456."
+    }
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        super().__init__(description, most=32, example="+4930123456", **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            number = phonenumbers.parse(text)
+        except phonenumbers.NumberParseException as error:
+            raise self.make_error("phone") from error
+        if not phonenumbers.is_possible_number(number):
+            raise self.make_error("phone")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class WebAddress(Text):
+    """An http or https address."""
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        kwargs.setdefault("example", "https://example.com/ada.pdf")
+        check = validate.URL(schemes={"http", "https"})
+        super().__init__(description, most=2048, validate=[check], **kwargs)
+
+
+class TimeZone(Text):
+    """A time zone by its name in the IANA database."""
+
+    default_error_messages = {"timezone": "Not a time zone's name, such as Europe/Berlin."}
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        super().__init__(description, most=64, example="Europe/Berlin", **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text not in _timezones():
+            raise self.make_error("timezone")
+        return text
+
+
+class Choice(Text):
+    """One of a few words."""
+
+    def __init__(self, description: str, choices: Iterable[str], **kwargs: Any) -> None:
+        words = [str(choice) for choice in choices]
+        kwargs.setdefault("example", words[0])
+        super().__init__(description, most=64, validate=[validate.OneOf(words)], **kwargs)
+
+
+class Number(fields.Integer):
+    """A whole number within bounds."""
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        least: int = 0,
+        most: int = MAX_INTEGER,
+        example: int | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            strict=strict,
+            validate=validate.Range(min=least, max=most),
+            metadata=_metadata(description, example),
+            **kwargs,
+        )
+
+    def _validated(self, value: Any) -> Any:
+        # int() would read "7" and True as numbers where JSON has said what they are.
+        if self.strict and isinstance(value, str | bool):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Decimal(fields.Float):
+    """A number within bounds; neither infinite nor NaN."""
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        least: float,
+        most: float,
+        example: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            allow_nan=False,
+            validate=validate.Range(min=least, max=most),
+            metadata=_metadata(description, example),
+            **kwargs,
+        )
+
+    def _validated(self, value: Any) -> Any:
+        if isinstance(value, str | bool):
+            raise self.make_error("invalid", input=value)
+        try:
+            return super()._validated(value)
+        except OverflowError as error:
+            raise self.make_error("too_large", input=value) from error
+
+
+class Flag(fields.Boolean):
+    """True or false."""
+
+    def __init__(self, description: str, *, example: bool | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_metadata(description, example), **kwargs)
+
+
+class Id(fields.Field[ObjectId]):
+    """An id: 24 hexadecimal digits on the wire, an ObjectId within."""
+
+    default_error_messages = {"id": "Not an id of 24 hexadecimal digits."}
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        metadata = _metadata(description, "65f0c0ffee65f0c0ffee65f0")
+        metadata |= {"type": "string", "pattern": "^[0-9a-f]{24}$"}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> ObjectId:
+        if not isinstance(value, str) or len(value) != 24 or not ObjectId.is_valid(value):
+            raise self.make_error("id")
+        return ObjectId(value)
+
+
+class Timestamp(fields.AwareDateTime):
+    """A moment: ISO 8601 with an offset on the wire, in UTC with milliseconds when dumped."""
+
+    def __init__(self, description: str, *, example: str | None = None, **kwargs: Any) -> None:
+        super().__init__(
+            metadata=_metadata(description, example or "2026-03-02T09:30:00.000Z"), **kwargs
+        )
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else isoformat(value)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from error
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class ListOf(fields.List[Any]):
+    """A list of at most `most` values of one kind."""
+
+    def __init__(
+        self,
+        inner: fields.Field[Any],
+        description: str,
+        *,
+        most: int,
+        least: int = 0,
+        example: list[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            inner,
+            validate=validate.Length(min=least or None, max=most),
+            metadata=_metadata(description, example),
+            **kwargs,
+        )
+
+
+class Part(fields.Nested):
+    """An object within an object."""
+
+    def __init__(
+        self, schema: type[ma.Schema] | ma.Schema, description: str, **kwargs: Any
+    ) -> None:
+        super().__init__(schema, metadata={"description": description}, **kwargs)
+
+
+class Json(fields.Raw):
+    """Any JSON value that another party gives a meaning to."""
+
+    def __init__(self, description: str, *, example: Any = None, **kwargs: Any) -> None:
+        super().__init__(metadata=_metadata(description, example), **kwargs)
+
+
+class PageQuery(Schema):
+    """What every list takes."""
+
+    limit = Number(
+        "How many items a page may hold.",
+        least=1,
+        most=MAX_LIMIT,
+        example=DEFAULT_LIMIT,
+        strict=False,
+        load_default=DEFAULT_LIMIT,
+    )
+    after = Text("The `next` cursor of the page before.", most=512, least=1)
+
+
+class PageEnvelope(Schema):
+    """What every list answers beside its items."""
+
+    next = fields.String(
+        allow_none=True,
+        metadata={"description": "The cursor of the next page, or null.", "example": None},
+    )
+
+
+class ErrorSchema(Schema):
+    """What every error looks like."""
+
+    code = Number("The HTTP status.", example=422)
+    status = Text("The HTTP status in words.", most=64, example="Unprocessable Entity")
+    message = Text("What went wrong.", most=1000, example="Some fields are not valid")
+    errors = fields.Dict(
+        metadata={
+            "description": "The fields at fault, by where they came from; only where fields are.",
+            "example": {"json": {"email": ["Not a valid email address."]}},
+        }
+    )
+    requestId = Text(
+        "The id under which the service's log knows this request.",
+        most=128,
+        example="5e5f0b0e8d7c4b7e9a0d8f4c1b2a3d4e",
+    )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())

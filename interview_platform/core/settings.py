@@ -1,0 +1,228 @@
+"""The service's settings: read from the environment, typed, and checked all at once at boot."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from dotenv import load_dotenv
+
+Environment = Literal["development", "test", "production"]
+
+MIN_SECRET_BYTES = 32
+
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; `faults` names each one."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("Invalid settings:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field a setting of `.env.example`, which says what each is for."""
+
+    app_env: Environment
+    host: str
+    port: int
+    data_dir: Path
+    log_level: str
+    mongo_uri: str = field(repr=False)
+    mongo_db_name: str
+    redis_url: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    jwt_expires_in: timedelta
+    refresh_expires_in: timedelta
+    bcrypt_salt_rounds: int
+    password_pepper: str = field(repr=False)
+    invitation_expires_in: timedelta
+    password_reset_expires_in: timedelta
+    client_origins: tuple[str, ...]
+    client_link_url: str
+    trusted_proxies: int
+    metrics_token: str = field(repr=False)
+    sendgrid_api_key: str = field(repr=False)
+    email_from: str
+    sendgrid_base_url: str
+    twilio_account_sid: str
+    twilio_auth_token: str = field(repr=False)
+    twilio_from_number: str
+    twilio_base_url: str
+    provider_timeout: timedelta
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read `.env` and the environment, as a process that serves or works does.
+
+        The environment wins over `.env`. Development's own secret is made where none is
+        set. Raises `SettingsError`, also where a store is not configured: only
+        `interview_platform.local` starts embedded ones.
+        """
+        load_dotenv()
+        settings = cls.from_env()
+        missing = [
+            f"{name}: is not set; `make run` starts an embedded one"
+            for name, value in (
+                ("MONGO_URI", settings.mongo_uri),
+                ("REDIS_URL", settings.redis_url),
+            )
+            if not value
+        ]
+        if missing:
+            raise SettingsError(missing)
+        if settings.jwt_secret:
+            return settings
+        return replace(settings, jwt_secret=development_secret(settings.data_dir))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from `environ` (default: the process's own).
+
+        Raises `SettingsError` with every fault found, not only the first.
+        """
+        read = _Reader(os.environ if environ is None else environ)
+        app_env = cast(
+            Environment,
+            read.choice("APP_ENV", "development", ("development", "test", "production")),
+        )
+        data_dir = Path(read.text("DATA_DIR", "./var"))
+        settings = cls(
+            app_env=app_env,
+            host=read.text("HOST", "127.0.0.1"),
+            port=read.integer("PORT", 5000, 0, 65535),
+            data_dir=data_dir,
+            log_level=read.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            mongo_uri=read.url("MONGO_URI", "", ("mongodb", "mongodb+srv")),
+            mongo_db_name=read.text("MONGO_DB_NAME", "smart_interview"),
+            redis_url=read.url("REDIS_URL", "", ("redis", "rediss", "unix")),
+            jwt_secret=read.text("JWT_SECRET"),
+            jwt_expires_in=read.duration("JWT_EXPIRES_IN", "1d"),
+            refresh_expires_in=read.duration("REFRESH_EXPIRES_IN", "30d"),
+            bcrypt_salt_rounds=read.integer("BCRYPT_SALT_ROUNDS", 12, 4, 16),
+            password_pepper=read.text("PASSWORD_PEPPER"),
+            invitation_expires_in=read.duration("INVITATION_EXPIRES_IN", "7d"),
+            password_reset_expires_in=read.duration("PASSWORD_RESET_EXPIRES_IN", "1h"),
+            client_origins=read.origins("CLIENT_ORIGIN", "http://localhost:3000"),
+            client_link_url=read.url(
+                "CLIENT_LINK_URL", "http://localhost:3000/welcome", ("http", "https")
+            ),
+            trusted_proxies=read.integer("TRUSTED_PROXIES", 0, 0, 10),
+            metrics_token=read.text("METRICS_TOKEN"),
+            sendgrid_api_key=read.text("SENDGRID_API_KEY"),
+            email_from=read.text("EMAIL_FROM"),
+            sendgrid_base_url=read.url(
+                "SENDGRID_BASE_URL", "https://api.sendgrid.com", ("http", "https")
+            ),
+            twilio_account_sid=read.text("TWILIO_ACCOUNT_SID"),
+            twilio_auth_token=read.text("TWILIO_AUTH_TOKEN"),
+            twilio_from_number=read.text("TWILIO_FROM_NUMBER"),
+            twilio_base_url=read.url(
+                "TWILIO_BASE_URL", "https://api.twilio.com", ("http", "https")
+            ),
+            provider_timeout=read.duration("PROVIDER_TIMEOUT", "10s"),
+        )
+        read.faults += settings._faults()
+        if read.faults:
+            raise SettingsError(read.faults)
+        return settings
+
+    def _faults(self) -> list[str]:
+        faults = []
+        if self.jwt_secret and len(self.jwt_secret.encode()) < MIN_SECRET_BYTES:
+            faults.append(f"JWT_SECRET: must be at least {MIN_SECRET_BYTES} bytes")
+        if not self.jwt_secret and self.app_env != "development":
+            faults.append("JWT_SECRET: is required outside development")
+        if self.production:
+            for name, value in (("MONGO_URI", self.mongo_uri), ("REDIS_URL", self.redis_url)):
+                if not value:
+                    faults.append(f"{name}: is required in production, which has no embedded store")
+            if "*" in self.client_origins:
+                faults.append("CLIENT_ORIGIN: '*' is refused in production")
+        return faults
+
+
+class _Reader:
+    """Reads one setting at a time and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        # An empty value in .env means "not set", as it did in the service this one replaces.
+        return self._environ.get(name, "").strip() or default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        if value not in allowed:
+            self.faults.append(f"{name}: must be one of {', '.join(allowed)}")
+            return default
+        return value
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            self.faults.append(f"{name}: must be a whole number from {least} to {most}")
+            return default
+        return int(value)
+
+    def duration(self, name: str, default: str) -> timedelta:
+        match = _DURATION.fullmatch(self.text(name, default))
+        if match is None or len(match[1]) > 6 or int(match[1]) == 0:
+            self.faults.append(f"{name}: must be a duration such as 15m, 12h or 1d")
+            return timedelta(days=1)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            self.faults.append(f"{name}: must start with {' or '.join(f'{s}://' for s in schemes)}")
+        return value
+
+    def origins(self, name: str, default: str) -> tuple[str, ...]:
+        origins = tuple(part.strip().rstrip("/") for part in self.text(name, default).split(","))
+        for origin in origins:
+            parts = urlsplit(origin)
+            plain = parts.scheme in ("http", "https") and parts.netloc and not parts.path
+            if origin != "*" and not plain:
+                self.faults.append(
+                    f"{name}: '{origin}' is not an origin such as https://example.com"
+                )
+        return origins
+
+
+def development_secret(data_dir: Path) -> str:
+    """Return the secret kept under `data_dir`, made at random on first use.
+
+    Two processes that start at once agree on one secret.
+    """
+    path = data_dir / "jwt-secret"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        # A link appears whole or not at all, and only for the first to make it.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path.read_text()

@@ -1,0 +1,179 @@
+"""WebSocket on a gevent web server's own socket: no greenlet of its own, every message bounded."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.lock import Semaphore
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import SEND_EOF, State
+from websockets.server import ServerProtocol
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+RECEIVE_BYTES = 64 * 1024
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a peer has to answer a close frame, or to hear why it is being cut off."""
+
+_HANDSHAKE_HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+
+# At DEBUG the protocol writes down whole frames, tokens and code of an interview included.
+_protocol_log = logging.getLogger(f"{__name__}.protocol")
+_protocol_log.setLevel(logging.WARNING)
+
+
+class WebSocket:
+    """A WSGI application that upgrades one request, then runs `handler(self)` until it returns.
+
+    Messages of more than `max_size` bytes, all fragments taken together, close the
+    connection with 1009. No extension is negotiated, so nothing is larger in memory than
+    it was on the wire. Serves gunicorn's gevent worker and gevent.pywsgi.
+    """
+
+    socket: socket.socket
+    """Where the bytes go. python-engineio gives it a timeout, in seconds, by this name."""
+
+    def __init__(self, handler: Callable[[WebSocket], object], max_size: int) -> None:
+        self._handler = handler
+        self._protocol = ServerProtocol(
+            state=State.OPEN, extensions=None, max_size=max_size, logger=_protocol_log
+        )
+        self._messages: deque[str | bytes] = deque()
+        self._fragments = bytearray()
+        self._is_text = False
+        self._writing = Semaphore()
+        self._deadline: gevent.Greenlet[[], None] | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = self._protocol.accept(_request(environ))
+        if response.status_code != 101:
+            headers = [
+                (name, response.headers[name]) for name in ("Content-Type", "Content-Length")
+            ]
+            start_response(f"{response.status_code} {response.reason_phrase}", headers)
+            return (bytes(response.body),)
+        self.socket = _socket_of(environ)
+        try:
+            self.socket.sendall(response.serialize())
+            self._handler(self)
+        finally:
+            self._finish()
+        if "gunicorn.socket" in environ:
+            # So gunicorn is told that the connection speaks HTTP no more.
+            raise StopIteration
+        return ()
+
+    def wait(self) -> str | bytes | None:
+        """Return the next message, or None once the connection is closed."""
+        while not self._messages and self._protocol.state is State.OPEN:
+            self._receive()
+        return self._messages.popleft() if self._messages else None
+
+    def send(self, message: str | bytes) -> None:
+        """Send one message. Raises OSError where the connection is closed or breaks."""
+        try:
+            if isinstance(message, str):
+                self._protocol.send_text(message.encode())
+            else:
+                self._protocol.send_binary(message)
+        except InvalidState as error:
+            raise OSError("the WebSocket is closed") from error
+        self._flush()
+
+    def close(self) -> None:
+        """Start the closing handshake; `wait` returns None within `CLOSE_TIMEOUT` seconds."""
+        if self._deadline is None:
+            self._deadline = gevent.spawn_later(CLOSE_TIMEOUT, self._cut)
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            with suppress(OSError):
+                self._flush()
+
+    def _receive(self) -> None:
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self._cut()
+            self._protocol.receive_eof()
+            return
+        self._protocol.receive_data(data)
+        try:
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame):
+                    self._collect(event)
+        except UnicodeDecodeError:
+            self._protocol.fail(CloseCode.INVALID_DATA)
+        with suppress(OSError):
+            self._flush()
+
+    def _collect(self, frame: Frame) -> None:
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        payload = frame.data
+        if self._fragments or not frame.fin:
+            self._fragments += payload
+            if not frame.fin:
+                return
+            payload, self._fragments = self._fragments, bytearray()
+        self._messages.append(str(payload, "utf-8") if self._is_text else bytes(payload))
+
+    def _flush(self) -> None:
+        """Write what the protocol has to send: frames of several senders leave in one call."""
+        with self._writing:
+            frames = self._protocol.data_to_send()
+            try:
+                if data := b"".join(frames):
+                    self.socket.sendall(data)
+                if SEND_EOF in frames:
+                    self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                # Part of a frame may have left: nothing after it would make sense.
+                self._cut()
+                raise
+
+    def _finish(self) -> None:
+        """Close, and read on until the peer has closed too: unread data would reset the
+        connection, and with it lose the close frame and what was sent before it."""
+        self.close()
+        while self._protocol.state is not State.CLOSED:
+            self._receive()
+            self._messages.clear()
+        if self._deadline is not None:
+            self._deadline.kill(block=False)
+
+    def _cut(self) -> None:
+        """End the connection at once, and wake whoever reads from it or writes to it."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = Headers()
+    for name in _HANDSHAKE_HEADERS:
+        value = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+        if value is not None:
+            headers[name] = value
+    return Request(
+        environ["PATH_INFO"], headers, environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"]
+    )
+
+
+def _socket_of(environ: WSGIEnvironment) -> Any:
+    if "gunicorn.socket" in environ:
+        return environ["gunicorn.socket"]
+    # pywsgi gives a request that asks for an upgrade the buffered reader of its socket.
+    return environ["wsgi.input"].raw._sock

@@ -1,0 +1,28 @@
+"""What health looks like on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from ..core.schemas import Schema, Text
+
+
+class LiveSchema(Schema):
+    status = Text("Always `ok`: the process lives.", most=16, example="ok")
+
+
+class ReadySchema(Schema):
+    status = Text("`ok`, or `unavailable` where a check fails.", most=16, example="ok")
+    checks = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={
+            "description": "`ok` or `failing`, for the store, Redis and a worker.",
+            "example": {"mongo": "ok", "redis": "ok", "worker": "ok"},
+        },
+    )
+
+
+class IndexSchema(Schema):
+    message = Text("The service's name.", most=64, example="Smart Interview API")
+    version = Text("The service's version.", most=32, example="0.1.0")

@@ -1,0 +1,51 @@
+"""The names of an interview's rooms, and what services say in them.
+
+Names are made here alone: a client says an interview's id, never a room's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bson import ObjectId
+
+# Not a word on the wire: it tells every process to let go of the room's sockets.
+CLOSE = "room:close"
+
+Publish = Callable[[str, str, Any], None]
+
+
+def room_of(interview_id: ObjectId) -> str:
+    """Everyone who joined."""
+    return f"interview:{interview_id}"
+
+
+def staff_room_of(interview_id: ObjectId) -> str:
+    """The interviewer and admins who joined."""
+    return f"interview:{interview_id}:staff"
+
+
+def yjs_room_of(interview_id: ObjectId) -> str:
+    """The sockets whose editor speaks Yjs."""
+    return f"interview:{interview_id}:yjs"
+
+
+def socket_room_of(interview_id: ObjectId, socket_id: str) -> str:
+    """One socket, and only while it has joined this interview."""
+    return f"interview:{interview_id}:socket:{socket_id}"
+
+
+class InterviewRooms:
+    """Tells the people in an interview's room, on every web process, how it goes on."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+
+    def opened(self, interview_id: ObjectId, data: dict[str, Any]) -> None:
+        self._publish(room_of(interview_id), "interviewStarted", data)
+
+    def closed(self, interview_id: ObjectId, event: str, data: dict[str, Any]) -> None:
+        """Say a last `event`, then have everyone leave the room."""
+        self._publish(room_of(interview_id), event, data)
+        self._publish(room_of(interview_id), CLOSE, None)

@@ -1,0 +1,155 @@
+"""The ways out: e-mail by SendGrid, SMS by Twilio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from http.client import HTTPException, responses
+from typing import TYPE_CHECKING, Any, Protocol
+
+import phonenumbers
+from python_http_client.exceptions import HTTPError
+from sendgrid import SendGridAPIClient
+from sendgrid.helpers.mail import ClickTracking, From, Mail, OpenTracking, To, TrackingSettings
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+from twilio.rest.api import Api
+
+from .recipients import Recipient
+from .rendering import Message
+
+if TYPE_CHECKING:
+    import requests
+
+
+class PermanentDeliveryError(Exception):
+    """A message that will not go out however often it is tried."""
+
+
+class TransientDeliveryError(Exception):
+    """A failure that may pass; `retry_after` is what the provider asks for, if it does."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    def send(self, recipient: Recipient, message: Message) -> str:
+        """Hand `message` to the provider once and return the provider's id for it.
+
+        Raises `TransientDeliveryError` or `PermanentDeliveryError`.
+        """
+
+
+@dataclass(frozen=True)
+class EmailChannel:
+    """Sends by SendGrid's v3 API; `sender` is an address, with a name before it if wanted."""
+
+    api_key: str
+    sender: str
+    base_url: str
+    timeout: timedelta
+
+    def send(self, recipient: Recipient, message: Message) -> str:
+        _require(SENDGRID_API_KEY=self.api_key, EMAIL_FROM=self.sender)
+        sendgrid = SendGridAPIClient(self.api_key, host=self.base_url)
+        sendgrid.client.timeout = self.timeout.total_seconds()
+        mail = Mail(
+            From(self.sender),
+            To(recipient.email, recipient.name),
+            message.subject,
+            message.text,
+            message.html,
+        )
+        # Tracking would put the provider's address, and its logs, in the way of one-use links.
+        mail.tracking_settings = TrackingSettings(
+            click_tracking=ClickTracking(enable=False, enable_text=False),
+            open_tracking=OpenTracking(enable=False),
+        )
+        try:
+            response = sendgrid.send(mail)
+        except HTTPError as error:
+            raise _refusal("SendGrid", error.status_code, error.headers) from None
+        except (OSError, HTTPException) as error:
+            raise _unreachable("SendGrid", error) from None
+        return str(response.headers.get("X-Message-Id", ""))
+
+
+@dataclass(frozen=True)
+class SmsChannel:
+    """Sends by Twilio's REST API from `sender`, a number in E.164 form."""
+
+    account_sid: str
+    auth_token: str
+    sender: str
+    base_url: str
+    timeout: timedelta
+
+    def send(self, recipient: Recipient, message: Message) -> str:
+        _require(
+            TWILIO_ACCOUNT_SID=self.account_sid,
+            TWILIO_AUTH_TOKEN=self.auth_token,
+            TWILIO_FROM_NUMBER=self.sender,
+        )
+        transport = TwilioHttpClient(
+            timeout=self.timeout.total_seconds(), request_hooks={"response": _refuse}
+        )
+        api = Api(Client(self.account_sid, self.auth_token, http_client=transport))
+        api.base_url = self.base_url
+        try:
+            sent = api.v2010.account.messages.create(
+                to=_e164(recipient.phone), from_=self.sender, body=message.sms
+            )
+        except OSError as error:
+            raise _unreachable("Twilio", error) from None
+        return str(sent.sid)
+
+
+def _require(**settings: str) -> None:
+    missing = [name for name, value in settings.items() if not value]
+    if missing:
+        raise PermanentDeliveryError(f"not configured: {', '.join(missing)}")
+
+
+def _e164(phone: str | None) -> str:
+    try:
+        number = phonenumbers.parse(phone or "")
+    except phonenumbers.NumberParseException as error:
+        raise PermanentDeliveryError("not a phone number with a country code") from error
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _refuse(response: requests.Response, **_: Any) -> None:
+    # Read off the response, since Twilio's own exceptions drop its headers.
+    if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        code = re.search(r'"code":\s*(\d{5})\b', response.text)
+        raise _refusal("Twilio", response.status_code, response.headers, code and code[1])
+
+
+# Neither of the two repeats the provider's own words: they may quote what was sent.
+
+
+def _refusal(
+    provider: str, status: int, headers: Mapping[str, str], code: str | None = None
+) -> Exception:
+    message = f"{provider} answered {status} {responses.get(status, '')}".rstrip()
+    if code:
+        message += f" (error {code})"
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return TransientDeliveryError(message, _retry_after(headers))
+    return PermanentDeliveryError(message)
+
+
+def _unreachable(provider: str, error: Exception) -> TransientDeliveryError:
+    cause = getattr(error, "reason", error)
+    kind = type(cause if isinstance(cause, Exception) else error).__name__
+    return TransientDeliveryError(f"{provider} did not answer ({kind})")
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    seconds = headers.get("Retry-After", "")
+    return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None

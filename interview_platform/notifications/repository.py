@@ -1,0 +1,203 @@
+"""Collection `notifications`: the outbox, and what became of each message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from bson import ObjectId
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+
+from ..core.clock import utcnow
+from ..core.mongo import Document, Repository, Session
+
+CHANNELS = ("email", "sms", "push")
+OPEN = ("pending", "queued")
+STATUSES = (*OPEN, "sent", "failed", "delivered")
+
+
+class NotificationRepository(Repository):
+    """Rows are open (`pending`, `queued`) until they are `sent` or `failed`.
+
+    An open row says in `sweepAt` when somebody must look after it if nothing has become
+    of it by then. The one who delivers it holds it by `lease: {token, until}`.
+    """
+
+    COLLECTION = "notifications"
+    INDEXES = (
+        IndexModel(
+            [("dedupeKey", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"dedupeKey": {"$exists": True}},
+        ),
+        IndexModel(
+            [("sweepAt", ASCENDING)], partialFilterExpression={"sweepAt": {"$exists": True}}
+        ),
+        IndexModel(
+            [("interview", ASCENDING)], partialFilterExpression={"interview": {"$exists": True}}
+        ),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["channel", "status"],
+        "properties": {
+            "channel": {"enum": list(CHANNELS)},
+            "status": {"enum": list(STATUSES)},
+            "attempts": {"bsonType": ["int", "long"], "minimum": 0},
+            "dedupeKey": {"bsonType": "string"},
+            "sweepAt": {"bsonType": "date"},
+        },
+    }
+
+    def add(self, row: Document, *, sweep_at: datetime, session: Session | None) -> ObjectId:
+        """Insert `row` as pending and return its id, or that of the row with its `dedupeKey`."""
+        now = utcnow()
+        initial = {
+            **row,
+            "channel": "email",
+            "status": "pending",
+            "attempts": 0,
+            "lastError": None,
+            "sweepAt": sweep_at,
+            "createdAt": now,
+            "updatedAt": now,
+        }
+        # An upsert, because a duplicate key would abort the caller's transaction.
+        found = self._collection.find_one_and_update(
+            {"dedupeKey": initial.pop("dedupeKey")},
+            {"$setOnInsert": initial},
+            projection={"_id": True},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        return cast(ObjectId, cast(Document, found)["_id"])
+
+    def mark_queued(self, ids: Sequence[ObjectId], *, sweep_at: datetime) -> None:
+        """Note that the rows are on the queue, but for those that a worker has taken already."""
+        now = utcnow()
+        self._collection.update_many(
+            {
+                "_id": {"$in": list(ids)},
+                "status": {"$in": OPEN},
+                "lease.until": {"$not": {"$gt": now}},
+            },
+            {"$set": {"status": "queued", "sweepAt": sweep_at, "updatedAt": now}},
+        )
+
+    def overdue(self, *, limit: int) -> list[ObjectId]:
+        """Return open rows that somebody must look after, those that wait longest first."""
+        found = (
+            self._collection.find({"sweepAt": {"$lte": utcnow()}}, {"_id": True})
+            .sort("sweepAt", ASCENDING)
+            .limit(limit)
+        )
+        return [row["_id"] for row in found]
+
+    def claim(
+        self, notification_id: ObjectId, *, token: str, duration: timedelta
+    ) -> Document | None:
+        """Lease the row for `duration`; None unless it is open, due and nobody holds it."""
+        now = utcnow()
+        return self._collection.find_one_and_update(
+            {
+                "_id": notification_id,
+                "status": {"$in": OPEN},
+                # Rows without it are another service's, which nobody delivers any more.
+                "sweepAt": {"$exists": True},
+                "nextAttemptAt": {"$not": {"$gt": now}},
+                "lease.until": {"$not": {"$gt": now}},
+            },
+            {"$set": {"status": "queued", **_leased(token, now + duration), "updatedAt": now}},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    def renew(
+        self, notification_id: ObjectId, *, token: str, duration: timedelta, channel: str
+    ) -> bool:
+        """Start the lease's time anew if `token` holds it still and the row is still open."""
+        now = utcnow()
+        result = self._collection.update_one(
+            {"_id": notification_id, "lease.token": token, "status": {"$in": OPEN}},
+            {"$set": {"channel": channel, **_leased(token, now + duration), "updatedAt": now}},
+        )
+        return result.matched_count == 1
+
+    def record_sent(
+        self, notification_id: ObjectId, *, token: str, provider_message_id: str
+    ) -> bool:
+        """Close the row as sent; False where `token` does not hold it any more."""
+        now = utcnow()
+        return self._close(
+            {"_id": notification_id, "lease.token": token},
+            {
+                "status": "sent",
+                "lastError": None,
+                "providerMessageId": provider_message_id,
+                "sentAt": now,
+            },
+        )
+
+    def record_failed(self, notification_id: ObjectId, *, token: str, error: str) -> bool:
+        """Close the row as failed; False where `token` does not hold it any more."""
+        return self._close(
+            {"_id": notification_id, "lease.token": token, "status": {"$in": OPEN}},
+            {"status": "failed", "lastError": error},
+        )
+
+    def record_retry(
+        self,
+        notification_id: ObjectId,
+        *,
+        token: str,
+        error: str,
+        next_attempt_at: datetime,
+        sweep_at: datetime,
+    ) -> bool:
+        """Give the row back for another try; False where `token` does not hold it any more."""
+        result = self._collection.update_one(
+            {"_id": notification_id, "lease.token": token, "status": {"$in": OPEN}},
+            {
+                "$set": {
+                    "lastError": error,
+                    "nextAttemptAt": next_attempt_at,
+                    "sweepAt": sweep_at,
+                    "updatedAt": utcnow(),
+                },
+                "$inc": {"attempts": 1},
+                "$unset": {"lease": ""},
+            },
+        )
+        return result.matched_count == 1
+
+    def void(self, interview_id: ObjectId, *, reason: str, session: Session | None) -> None:
+        """Close as failed what has not gone out about an interview.
+
+        A message that is being sent at this moment keeps its lease, and is recorded as
+        sent if it was.
+        """
+        self._collection.update_many(
+            {"interview": interview_id, "status": {"$in": OPEN}},
+            {
+                "$set": {"status": "failed", "lastError": reason, "updatedAt": utcnow()},
+                "$unset": {"sweepAt": "", "nextAttemptAt": ""},
+            },
+            session=session,
+        )
+
+    def _close(self, match: Document, outcome: dict[str, Any]) -> bool:
+        result = self._collection.update_one(
+            match,
+            {
+                "$set": {**outcome, "updatedAt": utcnow()},
+                "$inc": {"attempts": 1},
+                "$unset": {"lease": "", "sweepAt": "", "nextAttemptAt": ""},
+            },
+        )
+        return result.matched_count == 1
+
+
+def _leased(token: str, until: datetime) -> Document:
+    # Nobody need look after a row before its lease has ended.
+    return {"lease": {"token": token, "until": until}, "sweepAt": until}

@@ -1,0 +1,34 @@
+"""What a client hears back of the events that it sent."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from ..core.faults import translate
+
+Acknowledgement = dict[str, Any]
+
+
+def acknowledge(stored: Future[int], **more: Any) -> Future[Acknowledgement]:
+    """Return the acknowledgement of an event that is logged, done once it is stored."""
+    answer: Future[Acknowledgement] = Future()
+
+    def finish(done: Future[int]) -> None:
+        error = done.exception()
+        if error:
+            answer.set_exception(error)
+        else:
+            answer.set_result({"ok": True, "seq": done.result(), **more})
+
+    stored.add_done_callback(finish)
+    return answer
+
+
+def failure(error: Exception) -> Acknowledgement:
+    """Return the acknowledgement of an event that was refused, whatever the reason."""
+    told = translate(error)
+    body: dict[str, Any] = {"code": told.code, "message": told.message}
+    if told.errors:
+        body["errors"] = told.errors
+    return {"ok": False, "error": body}
