@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     guard.install(app, authenticator)
     metrics.observe(app)
     _allow_origins(app, settings)
+    app.extensions["services"] = services
     app.extensions["draining"] = Draining()
 
     api = _openapi(app)

@@ -1,4 +1,4 @@
-"""The release phase: `python -m interview_platform.release` makes the store fit for this version."""
+"""The release phase: `python -m interview_platform.release` prepares the store."""
 
 from __future__ import annotations
 

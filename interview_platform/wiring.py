@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 from redis import Redis
 
@@ -19,10 +20,17 @@ from .auth.repository import (
 from .auth.service import AuthService, SessionEnds
 from .auth.throttle import LoginThrottle
 from .core import mongo, redis
+from .core.broadcast import Broadcaster
 from .core.mongo import Repository, Store
+from .core.queueing import JobQueue
 from .core.security import PasswordHasher
 from .core.settings import Settings
 from .core.workpool import Workpool
+from .notifications.channels import EmailChannel, SmsChannel
+from .notifications.repository import NotificationRepository
+from .notifications.service import NotificationService
+from .session_log.repository import SessionLogRepository
+from .session_log.service import SessionLog
 
 HASHING_THREADS = 2
 HASHING_QUEUE = 64
@@ -38,6 +46,18 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of every connection that was made."""
+        built = vars(self)
+        for name in ("session_log", "broadcaster", "redis"):
+            if name in built:
+                built[name].close()
+        if "store" in built:
+            built["store"].client.close()
+
     # Infrastructure
 
     @cached_property
@@ -52,6 +72,14 @@ class Services:
     def hasher(self) -> PasswordHasher:
         pool = Workpool(HASHING_THREADS, HASHING_QUEUE)
         return PasswordHasher(self.settings.bcrypt_salt_rounds, self.settings.password_pepper, pool)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        return JobQueue(self.redis)
+
+    @cached_property
+    def broadcaster(self) -> Broadcaster:
+        return Broadcaster(self.settings.redis_url)
 
     # Repositories
 
@@ -75,6 +103,14 @@ class Services:
     def locks(self) -> LockRepository:
         return LockRepository(self.store)
 
+    @cached_property
+    def outbox(self) -> NotificationRepository:
+        return NotificationRepository(self.store)
+
+    @cached_property
+    def session_events(self) -> SessionLogRepository:
+        return SessionLogRepository(self.store)
+
     @property
     def repositories(self) -> Sequence[Repository]:
         """Every collection that the release phase prepares."""
@@ -84,6 +120,8 @@ class Services:
             self.sessions,
             self.one_time_tokens,
             self.locks,
+            self.outbox,
+            self.session_events,
         )
 
     # Services
@@ -91,6 +129,41 @@ class Services:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self.audit_entries)
+
+    @cached_property
+    def notifications(self) -> NotificationService:
+        settings = self.settings
+        email = EmailChannel(
+            settings.sendgrid_api_key,
+            settings.email_from,
+            settings.sendgrid_base_url,
+            settings.provider_timeout,
+        )
+        sms = SmsChannel(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token,
+            settings.twilio_from_number,
+            settings.twilio_base_url,
+            settings.provider_timeout,
+        )
+        links = AccountLinks(
+            self.one_time_tokens,
+            settings.invitation_expires_in,
+            settings.password_reset_expires_in,
+        )
+        return NotificationService(
+            self.outbox,
+            queue=self.queue,
+            recipients=Recipients(self.users),
+            links=links,
+            channels={"email": email, "sms": sms},
+            link_url=settings.client_link_url,
+            provider_timeout=settings.provider_timeout,
+        )
+
+    @cached_property
+    def session_log(self) -> SessionLog:
+        return SessionLog(self.session_events)
 
     @cached_property
     def session_ends(self) -> SessionEnds:

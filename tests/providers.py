@@ -135,8 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
     def error(self, status: int) -> Any:
         raise NotImplementedError
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
 
 
 class _SendGrid(_Handler):

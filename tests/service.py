@@ -55,7 +55,7 @@ class Person:
         return self.client.open(path, method=method, headers=headers, **options)
 
     def get(self, path: str, **query: Any) -> TestResponse:
-        return self.call("GET", path, query_string=query)
+        return self.call("GET", path, **({"query_string": query} if query else {}))
 
     def post(self, path: str, body: Any = None, **options: Any) -> TestResponse:
         return self.call("POST", path, body, **options)
@@ -123,6 +123,4 @@ class Company:
         return person
 
     def _person(self, user: dict[str, Any]) -> Person:
-        return Person(
-            self.app.test_client(), user["id"], user["name"], user["email"], user["role"]
-        )
+        return Person(self.app.test_client(), user["id"], user["name"], user["email"], user["role"])

@@ -220,7 +220,7 @@ class AccountService:
 
 
 def _active_admin(user: Document) -> bool:
-    return user["role"] == Role.ADMIN and user["status"] == UserStatus.ACTIVE
+    return (user["role"], user["status"]) == (Role.ADMIN, UserStatus.ACTIVE)
 
 
 def _recipient(user: Document | None) -> Recipient | None:

@@ -119,6 +119,9 @@ class Api(SmorestApi):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         pass
 
+    def _register_pagination_header(self) -> None:
+        pass
+
 
 class IdConverter(BaseConverter):
     """An id in a path. One that is none leads nowhere, like one that nothing has."""

@@ -315,10 +315,7 @@ class PageQuery(Schema):
 class PageEnvelope(Schema):
     """What every list answers beside its items."""
 
-    next = fields.String(
-        allow_none=True,
-        metadata={"description": "The cursor of the next page, or null.", "example": None},
-    )
+    next = Text("The cursor of the next page, or null.", most=512, allow_none=True)
 
 
 class ErrorSchema(Schema):

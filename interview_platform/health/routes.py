@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
@@ -34,7 +35,7 @@ def blueprint(health: HealthService, metrics: Metrics, settings: Settings) -> Bl
         body = {"status": "ok" if found.ready else "unavailable", "checks": found.checks}
         return body, 200 if found.ready else 503
 
-    @blueprint.route("/metrics", methods=["GET"], errors=[401])
+    @blueprint.route("/metrics", methods=["GET"], errors=[HTTPStatus.UNAUTHORIZED])
     @blueprint.response(200, {"type": "string"}, content_type="text/plain")
     def scrape() -> Response:
         """Return this process's metrics as Prometheus reads them."""

@@ -1,1 +1,1 @@
-"""The service on one machine with nothing prepared: stores that nobody configured, web and worker."""
+"""The service on one machine with nothing prepared: embedded stores, web and worker."""

@@ -194,7 +194,7 @@ class EmbeddedRedis(EmbeddedStore):
 
     @property
     def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self.port}/0"
+        return f"redis://{LOOPBACK}:{self.port}"
 
     def _command(self) -> list[str]:
         return [

@@ -78,11 +78,7 @@ class NotificationRepository(Repository):
         """Note that the rows are on the queue, but for those that a worker has taken already."""
         now = utcnow()
         self._collection.update_many(
-            {
-                "_id": {"$in": list(ids)},
-                "status": {"$in": OPEN},
-                "lease.until": {"$not": {"$gt": now}},
-            },
+            {"_id": {"$in": list(ids)}, **_free(now)},
             {"$set": {"status": "queued", "sweepAt": sweep_at, "updatedAt": now}},
         )
 
@@ -103,11 +99,8 @@ class NotificationRepository(Repository):
         return self._collection.find_one_and_update(
             {
                 "_id": notification_id,
-                "status": {"$in": OPEN},
-                # Rows without it are another service's, which nobody delivers any more.
-                "sweepAt": {"$exists": True},
                 "nextAttemptAt": {"$not": {"$gt": now}},
-                "lease.until": {"$not": {"$gt": now}},
+                **_free(now),
             },
             {"$set": {"status": "queued", **_leased(token, now + duration), "updatedAt": now}},
             return_document=ReturnDocument.AFTER,
@@ -196,6 +189,15 @@ class NotificationRepository(Repository):
             },
         )
         return result.matched_count == 1
+
+
+def _free(now: datetime) -> Document:
+    return {
+        "status": {"$in": OPEN},
+        "lease.until": {"$not": {"$gt": now}},
+        # Rows without it were written by another service and are no longer anybody's to deliver.
+        "sweepAt": {"$exists": True},
+    }
 
 
 def _leased(token: str, until: datetime) -> Document:

@@ -134,7 +134,7 @@ class NotificationService:
         With Redis away they stay pending, and the sweeper has them delivered later.
         """
         arguments = [str(notification_id) for notification_id in notification_ids]
-        if not self._queue.enqueue_each(DELIVER, arguments, timeout=self._lease):
+        if not arguments or not self._queue.enqueue_each(DELIVER, arguments, timeout=self._lease):
             return
         try:
             self._repository.mark_queued(notification_ids, sweep_at=utcnow() + UNCLAIMED_AFTER)

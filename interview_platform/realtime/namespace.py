@@ -88,8 +88,9 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
 
     def _disconnect(self, socket_id: str) -> None:
         connection = self._connections.remove(socket_id)
-        for interview_id in list(connection.joined) if connection else ():
-            self._depart(connection, interview_id)
+        if connection:
+            for interview_id in list(connection.joined):
+                self._depart(connection, interview_id)
 
     def _join(self, connection: Connection, event: events.JoinRoom) -> Any:
         interview_id = event.interview_id
@@ -144,6 +145,7 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
     def _code(self, connection: Connection, event: events.CodeUpdate) -> Any:
         interview_id = event.interview_id
         check_joined(connection, interview_id)
+        data: dict[str, Any]
         if event.update is not None:
             room, data = yjs_room_of(interview_id), {"update": event.update}
         else:

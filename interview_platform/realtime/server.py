@@ -117,6 +117,20 @@ class Packet(packet.Packet):  # type: ignore[misc]
         return whole
 
 
+class EngineServer(engineio.Server):  # type: ignore[misc]
+    """Engine.IO over `core.websocket`, which never waits for a client that does not read."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._async = {**self._async, "websocket": _websocket_transport}
+
+    def disconnect(self, sid: str | None = None) -> None:
+        """Close the connection `sid`, or every one."""
+        for connection in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
+            if connection is not None:
+                connection.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+
 class Server(socketio.Server):  # type: ignore[misc]
     """A Socket.IO server on gevent, which handles a client's events in the order sent.
 
@@ -148,9 +162,11 @@ class Server(socketio.Server):  # type: ignore[misc]
             max_http_buffer_size=max_http_buffer_size,
             **options,
         )
-        self.eio._async = {**self.eio._async, "websocket": _websocket_transport}
         self._on_failure = on_failure
         self._draining = False
+
+    def _engineio_server_class(self) -> type[engineio.Server]:
+        return EngineServer
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -1,6 +1,11 @@
-"""An application in this process, on a database of its own, for each test."""
+"""The application in this process, on a database of its own, for each test.
+
+A plugin of pytest, named in `conftest.py`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -19,9 +24,18 @@ def settings(mongo_uri: str, database: Database[Document], redis_db_url: str) ->
 
 
 @pytest.fixture
-def app(settings: Settings) -> Flask:
-    sync_schema(Services(settings).repositories)
-    return create_app(settings)
+def services(settings: Settings) -> Iterator[Services]:
+    """Services of the test's own, beside those of the application; the store is prepared."""
+    with Services(settings) as services:
+        sync_schema(services.repositories)
+        yield services
+
+
+@pytest.fixture
+def app(settings: Settings, services: Services) -> Iterator[Flask]:
+    app = create_app(settings)
+    with app.extensions["services"]:
+        yield app
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The pool of candidates: their profiles, how they are found, and how they come in."""

@@ -1,0 +1,244 @@
+"""Collection `candidateprofiles`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+
+from ..core.clock import utcnow
+from ..core.mongo import Document, Repository, Session, Store
+from ..core.paging import Page, PageRequest
+from .model import (
+    ELIGIBLE,
+    CandidateRef,
+    Criteria,
+    LotStatus,
+    fold,
+    index_terms,
+    search_words,
+)
+from .schemas import MAX_HISTORY
+
+UsersByIds = Callable[[Iterable[ObjectId]], Mapping[ObjectId, Document]]
+
+_SEARCH_INDEX = "search"
+_STATUS_INDEX = "lot_status"
+
+# Small enough that reading one holds up no other greenlet for long.
+_POOL_BATCH = 500
+_UPGRADE_BATCH = 500
+
+_NOT_IN_LISTS = {"index": False, "lotStatusHistory": False}
+
+
+class CandidateProfileRepository(Repository):
+    """One profile a candidate.
+
+    `index` is derived from the profile and its account: the folded words that the lists
+    and the draw look for. Whoever changes either writes it anew in the same transaction.
+    `users` returns the accounts of some ids.
+    """
+
+    COLLECTION = "candidateprofiles"
+    INDEXES = (
+        IndexModel([("user", ASCENDING)], unique=True),
+        IndexModel([("index.search", ASCENDING), ("_id", DESCENDING)], name=_SEARCH_INDEX),
+        IndexModel([("index.skills", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("index.tags", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("index.status", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("lotStatus", ASCENDING), ("_id", DESCENDING)], name=_STATUS_INDEX),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["user"],
+        "properties": {
+            "user": {"bsonType": "objectId"},
+            "skills": {"bsonType": "array"},
+            "tags": {"bsonType": "array"},
+            "lotStatus": {"enum": [str(status) for status in LotStatus]},
+            "lotStatusHistory": {"bsonType": "array", "maxItems": MAX_HISTORY},
+        },
+    }
+
+    def __init__(self, store: Store, users: UsersByIds) -> None:
+        super().__init__(store)
+        self._users = users
+
+    def upgrade(self) -> None:
+        """Give profiles that lack them their lot status and their index."""
+        self._collection.update_many(
+            {"lotStatus": None}, {"$set": {"lotStatus": LotStatus.UNASSIGNED}}
+        )
+        found = self._collection.find({"index": None}, batch_size=_UPGRADE_BATCH)
+        while batch := list(islice(found, _UPGRADE_BATCH)):
+            users = self._users(profile["user"] for profile in batch)
+            self._collection.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": profile["_id"], "index": None},
+                        {"$set": {"index": index_terms(users.get(profile["user"]), profile)}},
+                    )
+                    for profile in batch
+                ],
+                ordered=False,
+            )
+
+    def add_many(self, profiles: Sequence[Document], session: Session) -> None:
+        """Insert profiles that are complete but for their ids, which they are given."""
+        self._collection.insert_many(profiles, session=session)
+
+    def find(self, candidate_id: ObjectId, session: Session | None = None) -> Document | None:
+        """Return the profile of the account or of the profile that `candidate_id` names."""
+        for key in ("user", "_id"):
+            found = self._collection.find_one({key: candidate_id}, session=session)
+            if found:
+                return _complete(found)
+        return None
+
+    def refs(
+        self, ids: Sequence[ObjectId], session: Session | None = None
+    ) -> dict[ObjectId, CandidateRef]:
+        """Return the candidates whose accounts or profiles `ids` name, in two queries at most."""
+        refs: dict[ObjectId, CandidateRef] = {}
+        for key in ("user", "_id"):
+            rest = [some_id for some_id in ids if some_id not in refs]
+            if rest:
+                found = self._collection.find(
+                    {key: {"$in": rest}}, {"user": True}, session=session
+                )
+                refs |= {each[key]: CandidateRef(each["user"], each["_id"]) for each in found}
+        return refs
+
+    def page(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[Document]:
+        """Return profiles, newest first, without their histories.
+
+        `filters` may hold `q`, `skill`, `tag`, `lotStatus` and `status`.
+        """
+        query = _query(filters)
+        hint = _SEARCH_INDEX if "index.search" in query else None if query else "_id_"
+        if page.after:
+            query["_id"] = {"$lt": page.after[0]}
+        found = (
+            self._collection.find(query, _NOT_IN_LISTS, hint=hint)
+            .sort("_id", DESCENDING)
+            .limit(page.limit + 1)
+        )
+        profiles = [_complete(profile) for profile in found]
+        return Page.cut(profiles, page.limit, lambda profile: (profile["_id"],))
+
+    def replace_fields(
+        self,
+        profile_id: ObjectId,
+        fields: Mapping[str, Any],
+        session: Session,
+        *,
+        entry: Document | None = None,
+    ) -> Document:
+        """Set `fields`, add `entry` to the history if there is one, and return the profile."""
+        update: Document = {"$set": {**fields, "updatedAt": utcnow()}}
+        if entry:
+            update["$push"] = _remember(entry)
+        updated = self._collection.find_one_and_update(
+            {"_id": profile_id}, update, return_document=ReturnDocument.AFTER, session=session
+        )
+        if updated is None:
+            raise LookupError(f"no profile {profile_id}")
+        return _complete(updated)
+
+    def hold(self, profile_ids: Sequence[ObjectId], session: Session) -> None:
+        """Lock profiles against other transactions that hold them, until this one ends."""
+        self._collection.update_many(
+            {"_id": {"$in": list(profile_ids)}}, {"$inc": {"holds": 1}}, session=session
+        )
+
+    def move(
+        self,
+        profile_ids: Sequence[ObjectId],
+        to: LotStatus,
+        from_states: Iterable[LotStatus],
+        by: ObjectId,
+        session: Session,
+        *,
+        lot: ObjectId | None = None,
+        eligible: bool = False,
+    ) -> int:
+        """Bring those of `profile_ids` that are in one of `from_states` to `to`; return how many.
+
+        `eligible` passes over candidates whose accounts may not be drawn.
+        """
+        query: Document = {
+            "_id": {"$in": list(profile_ids)},
+            "lotStatus": {"$in": list(from_states)},
+        }
+        if eligible:
+            query["index.status"] = {"$in": list(ELIGIBLE)}
+        moved = self._collection.update_many(
+            query,
+            {
+                "$set": {"lotStatus": to, "updatedAt": utcnow()},
+                "$push": _remember(history_entry(to, by, lot)),
+            },
+            session=session,
+        )
+        return moved.modified_count
+
+    def pool(self, criteria: Criteria) -> Iterator[Document]:
+        """Yield the profiles that may be drawn and match `criteria`, by ascending id.
+
+        Each holds `_id`, `user`, `index.tags` and `experienceYears`. They come in small
+        batches off one snapshot, and other greenlets run while the next one is fetched.
+        """
+        query: Document = {
+            "lotStatus": LotStatus.UNASSIGNED,
+            "index.status": {"$in": list(ELIGIBLE)},
+        }
+        if criteria.skills:
+            query["index.skills"] = {"$all": list(criteria.skills)}
+        if criteria.tags:
+            query["index.tags"] = {"$in": list(criteria.tags)}
+        bounds = {"$gte": criteria.experience_min, "$lte": criteria.experience_max}
+        if given := {sign: bound for sign, bound in bounds.items() if bound is not None}:
+            query["experienceYears"] = given
+        wanted = {"user": True, "index.tags": True, "experienceYears": True}
+        with self._store.client.start_session(snapshot=True) as session:
+            yield from self._collection.find(
+                query, wanted, session=session, hint=_STATUS_INDEX, batch_size=_POOL_BATCH
+            ).sort("_id", ASCENDING)
+
+
+def history_entry(status: LotStatus, by: ObjectId, lot: ObjectId | None = None) -> Document:
+    """Return what `lotStatusHistory` keeps of a change."""
+    entry: Document = {"status": status, "at": utcnow(), "by": by}
+    if lot is not None:
+        entry["lot"] = lot
+    return entry
+
+
+def _remember(entry: Document) -> Document:
+    return {"lotStatusHistory": {"$each": [entry], "$slice": -MAX_HISTORY}}
+
+
+def _query(filters: Mapping[str, Any]) -> Document:
+    query: Document = {}
+    if words := search_words(filters.get("q", "")):
+        query["index.search"] = {"$all": [re.compile("^" + re.escape(word)) for word in words]}
+    for name, field in (("skill", "index.skills"), ("tag", "index.tags")):
+        if name in filters:
+            query[field] = {"$eq": fold(filters[name])}
+    for name, field in (("lotStatus", "lotStatus"), ("status", "index.status")):
+        if name in filters:
+            query[field] = {"$eq": filters[name]}
+    return query
+
+
+def _complete(profile: Document) -> Document:
+    """Fill in what profiles of an older shape lack."""
+    profile["skills"] = profile.get("skills") or []
+    profile["tags"] = profile.get("tags") or []
+    profile["lotStatus"] = profile.get("lotStatus") or LotStatus.UNASSIGNED
+    return profile

@@ -1,0 +1,271 @@
+"""What candidates look like on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from ..auth.model import UserStatus
+from ..auth.schemas import SETTABLE_STATUS, UserRefSchema, UserSchema, channel_field
+from ..core.schemas import (
+    Choice,
+    Decimal,
+    Email,
+    Flag,
+    Id,
+    ListOf,
+    Number,
+    PageEnvelope,
+    PageQuery,
+    Part,
+    Password,
+    Phone,
+    Schema,
+    Text,
+    Timestamp,
+    TimeZone,
+    WebAddress,
+)
+from .model import LotStatus, fold
+
+MAX_LABELS = 50
+MAX_LABEL_LENGTH = 64
+MAX_HISTORY = 100
+
+# What a spreadsheet may take for the start of a formula, full-width forms included.
+FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+
+class PlainText(Text):
+    """Text that does no harm when a spreadsheet opens it: it never begins a formula."""
+
+    default_error_messages = {
+        "formula": "Must not begin with =, +, - or @: a spreadsheet would run it as a formula."
+    }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text.startswith(FORMULA_SIGNS):
+            raise self.make_error("formula")
+        return text
+
+
+class PlainEmail(PlainText, Email):
+    """An e-mail address that begins no formula."""
+
+
+class Labels(ListOf):
+    """Short words without doubles: of spellings that differ in case alone, the first is kept."""
+
+    def __init__(self, description: str, *, example: list[str], **kwargs: Any) -> None:
+        label = PlainText("A word or two.", least=1, most=MAX_LABEL_LENGTH)
+        super().__init__(label, description, most=MAX_LABELS, example=example, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        kept: dict[str, str] = {}
+        for label in super()._deserialize(value, attr, data, **kwargs):
+            kept.setdefault(fold(label), label)
+        return list(kept.values())
+
+
+def skills_field() -> Labels:
+    return Labels("What the candidate can do.", example=["Python", "PostgreSQL"])
+
+
+def tags_field() -> Labels:
+    return Labels("What the candidate is filed under.", example=["backend", "remote"])
+
+
+def resume_field() -> WebAddress:
+    return WebAddress("Where the résumé is.", allow_none=True)
+
+
+def portfolio_field() -> WebAddress:
+    return WebAddress(
+        "Where work can be seen.", allow_none=True, example="https://ada.example.com/"
+    )
+
+
+def experience_field() -> Decimal:
+    return Decimal(
+        "Years of professional experience.", least=0, most=80, example=7, allow_none=True
+    )
+
+
+def notes_field() -> PlainText:
+    return PlainText(
+        "What staff noted; never shown to the candidate.",
+        most=10_000,
+        allow_none=True,
+        example="Met at the spring fair.",
+    )
+
+
+def candidate_name_field(**kwargs: Any) -> PlainText:
+    return PlainText(
+        "The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs
+    )
+
+
+class OwnProfileUpdateSchema(Schema):
+    """What candidates may say of themselves; what is left out stays, null clears."""
+
+    phone = Phone("The phone number.", allow_none=True)
+    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    notificationChannel = channel_field()
+    resumeUrl = resume_field()
+    portfolioUrl = portfolio_field()
+    skills = skills_field()
+    tags = tags_field()
+
+
+class CandidateCreateSchema(OwnProfileUpdateSchema):
+    """A new candidate."""
+
+    name = candidate_name_field(required=True)
+    email = PlainEmail("The e-mail address to log in with.", required=True)
+    password = Password("Left out: the candidate is invited by e-mail to set one.")
+    experienceYears = experience_field()
+    notes = notes_field()
+
+
+class CandidateUpdateSchema(OwnProfileUpdateSchema):
+    """What staff may change of a candidate; what is left out stays."""
+
+    name = candidate_name_field()
+    status = Choice("Whether the account can be used.", SETTABLE_STATUS)
+    experienceYears = experience_field()
+    notes = notes_field()
+    lotStatus = Choice("How far the candidate has come.", LotStatus)
+
+
+class ProfileRefSchema(Schema):
+    """A profile, as its candidate and staff see it."""
+
+    id = Id("The profile's id.", attribute="_id")
+    resumeUrl = resume_field()
+    portfolioUrl = portfolio_field()
+    skills = skills_field()
+    tags = tags_field()
+    experienceYears = experience_field()
+    createdAt = Timestamp("When the profile was made.")
+    updatedAt = Timestamp("When the profile was last changed.")
+
+
+class OwnProfileSchema(ProfileRefSchema):
+    """A candidate's own profile."""
+
+    user = Part(UserSchema, "The candidate's account.")
+
+
+class StaffProfileSchema(ProfileRefSchema):
+    """A profile, as staff see it in lists."""
+
+    notes = notes_field()
+    lotStatus = Choice("How far the candidate has come.", LotStatus)
+
+
+class LotStatusChangeSchema(Schema):
+    status = Choice("What the candidate's status became.", LotStatus)
+    at = Timestamp("When.")
+    by = Id("The id of the account that caused it.")
+    lot = Id("The id of the lot that it came with, if one did.")
+
+
+class ProfileSchema(StaffProfileSchema):
+    """A profile with its history, as staff see it."""
+
+    lotStatusHistory = ListOf(
+        Part(LotStatusChangeSchema, "A change."),
+        "The last changes of `lotStatus`, oldest first.",
+        most=MAX_HISTORY,
+    )
+
+
+class CandidateItemSchema(UserRefSchema):
+    """A candidate in a list."""
+
+    status = Choice("Whether the account can be used.", UserStatus)
+    phone = Phone("The phone number.", allow_none=True)
+    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    notificationChannel = channel_field()
+    createdAt = Timestamp("When the account was made.")
+    profile = Part(StaffProfileSchema, "The profile.")
+
+
+class CandidateSchema(CandidateItemSchema):
+    """A candidate with the whole profile."""
+
+    profile = Part(ProfileSchema, "The profile.")
+
+
+class CandidateCreatedSchema(Schema):
+    user = Part(UserSchema, "The new account.")
+    profile = Part(ProfileSchema, "The new profile.")
+
+
+class CandidateEnvelope(Schema):
+    candidate = Part(CandidateSchema, "The candidate.")
+
+
+class OwnProfileEnvelope(Schema):
+    profile = Part(OwnProfileSchema, "The caller's own profile.")
+
+
+class CandidateQuery(PageQuery):
+    q = Text(
+        "Only candidates with a name or e-mail address in which every word of this begins a word.",
+        least=1,
+        most=100,
+        example="ada",
+    )
+    skill = Text("Only candidates with this skill.", least=1, most=64, example="python")
+    tag = Text("Only candidates with this tag.", least=1, most=64, example="backend")
+    lotStatus = Choice("Only candidates who have come this far.", LotStatus)
+    status = Choice("Only candidates whose accounts are in this state.", UserStatus)
+
+
+class CandidatePageSchema(PageEnvelope):
+    candidates = ListOf(
+        Part(CandidateItemSchema, "A candidate."),
+        "The page's candidates, newest first.",
+        most=200,
+    )
+
+
+class ImportQuery(Schema):
+    dryRun = Flag(
+        "Only tell what an import would do.", example=True, load_default=False
+    )
+    invite = Flag(
+        "Send each new candidate an invitation. Without it nobody is written to.",
+        example=False,
+        load_default=False,
+    )
+
+
+class RejectedRowSchema(Schema):
+    line = Number("The line of the file that the row begins on, from 1.", least=1, example=3)
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={
+            "description": "What is wrong with the row, by column.",
+            "example": {"email": ["Not a valid email address."]},
+        },
+    )
+
+
+class ImportReportSchema(Schema):
+    created = Number("How many candidates were, or on a dry run would be, made.", example=2)
+    skipped = Number("How many rows hold an e-mail address that is known already.", example=0)
+    rejected = ListOf(
+        Part(RejectedRowSchema, "A row."), "The rows that could not be taken.", most=10_000
+    )
+    unknownColumns = ListOf(
+        Text("A column's name.", most=64),
+        "The columns that were passed over.",
+        most=100,
+        example=["shoeSize"],
+    )

@@ -1,0 +1,1 @@
+"""Coding tasks: the exercises that interviews are held on."""

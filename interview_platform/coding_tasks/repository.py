@@ -1,0 +1,72 @@
+"""Collection `codingtasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bson import ObjectId
+from pymongo import DESCENDING, ReturnDocument
+
+from ..core.clock import utcnow
+from ..core.mongo import Document, Repository, Session
+from ..core.paging import Page, PageRequest
+from .model import Difficulty
+
+# Code and tests can be large: lists go without them.
+_BRIEF = {"description": False, "starterCode": False, "tests": False}
+
+
+class CodingTaskRepository(Repository):
+    COLLECTION = "codingtasks"
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["title"],
+        "properties": {
+            "title": {"bsonType": "string"},
+            "difficulty": {"enum": [str(difficulty) for difficulty in Difficulty]},
+        },
+    }
+
+    def add(self, task: Document, session: Session) -> Document:
+        """Insert `task` with its times."""
+        now = utcnow()
+        document = {**task, "createdAt": now, "updatedAt": now}
+        self._collection.insert_one(document, session=session)
+        return document
+
+    def by_id(self, task_id: ObjectId) -> Document | None:
+        return self._collection.find_one({"_id": task_id})
+
+    def by_ids(self, task_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+        """Return the tasks of `task_ids`, without their code and tests."""
+        found = self._collection.find({"_id": {"$in": list(task_ids)}}, _BRIEF)
+        return {task["_id"]: task for task in found}
+
+    def page(self, page: PageRequest) -> Page[Document]:
+        """Return tasks without their code and tests, newest first."""
+        query: Document = {"_id": {"$lt": page.after[0]}} if page.after else {}
+        found = self._collection.find(query, _BRIEF).sort("_id", DESCENDING).limit(page.limit + 1)
+        return Page.cut(list(found), page.limit, lambda task: (task["_id"],))
+
+    def update(self, task_id: ObjectId, changes: Document, session: Session) -> Document | None:
+        """Set `changes` on the task and return it as it is then."""
+        return self._collection.find_one_and_update(
+            {"_id": task_id},
+            {"$set": {**changes, "updatedAt": utcnow()}},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+
+    def hold(self, task_id: ObjectId, session: Session) -> bool:
+        """Lock the task against deletion until the transaction ends; False where there is none.
+
+        Holding and deleting write the same document, so that one of two such transactions
+        is run again and sees what the other has done.
+        """
+        result = self._collection.update_one(
+            {"_id": task_id}, {"$inc": {"holds": 1}}, session=session
+        )
+        return result.matched_count == 1
+
+    def remove(self, task_id: ObjectId, session: Session) -> bool:
+        return self._collection.delete_one({"_id": task_id}, session=session).deleted_count == 1

@@ -1,0 +1,1 @@
+"""Interviews: their schedule, their participants, their life cycle and its outcome."""

@@ -1,0 +1,62 @@
+"""The words and bounds of interviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from bson import ObjectId
+
+from ..core.mongo import Document
+
+# The two people of an interview, by the fields that hold their ids.
+Side = Literal["candidate", "interviewer"]
+Names = Mapping[Side, str]
+
+MAX_LENGTH = timedelta(hours=12)
+# How far in the past a new start may lie: clocks differ, and some book as they begin.
+START_GRACE = timedelta(minutes=5)
+
+MAX_FEEDBACK = 20_000
+MAX_CRITERIA = 50
+
+
+class InterviewStatus(StrEnum):
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+# The states in which an interview takes its people's time, and its room can be joined.
+OPEN = (InterviewStatus.SCHEDULED, InterviewStatus.LIVE)
+
+
+class Recommendation(StrEnum):
+    STRONG_NO = "strong_no"
+    NO = "no"
+    YES = "yes"
+    STRONG_YES = "strong_yes"
+
+
+@dataclass(frozen=True, slots=True)
+class InterviewRef:
+    """An interview that somebody may take part in."""
+
+    id: ObjectId
+    status: InterviewStatus
+    candidate: ObjectId
+    interviewer: ObjectId
+
+
+def times_of(interview: Document) -> tuple[datetime, datetime] | None:
+    """Return when the interview begins and ends; None for an older document that does not say.
+
+    One that says when it begins alone counts as ending at once.
+    """
+    schedule = interview.get("schedule") or {}
+    start = schedule.get("start")
+    return (start, schedule.get("end") or start) if start else None

@@ -1,0 +1,97 @@
+"""What both sides of an interview are told of its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import ObjectId
+
+from ..core.mongo import Document, Session
+from ..notifications.service import NotificationService
+from .model import Names, Side, times_of
+
+
+class Notices:
+    """Writes notices in the transaction of what they tell; returns their ids, to `dispatch`.
+
+    A notice voids earlier ones about the same interview that have not gone out. `names`
+    are those of the candidate and of the interviewer.
+    """
+
+    def __init__(self, notifications: NotificationService) -> None:
+        self._notifications = notifications
+
+    def dispatch(self, notice_ids: Sequence[ObjectId]) -> None:
+        """Have notices delivered whose transaction is committed."""
+        if notice_ids:
+            self._notifications.dispatch(notice_ids)
+
+    def scheduled(self, interview: Document, names: Names, session: Session) -> list[ObjectId]:
+        """Tell both sides of a new interview."""
+        return self._tell_both("interview_scheduled", interview, names, session)
+
+    def changed(
+        self, before: Document, after: Document, names: Names, session: Session
+    ) -> list[ObjectId]:
+        """Tell both sides of a new time or interviewer, and an interviewer who is relieved."""
+        self._void(after, session)
+        times = times_of(before)
+        moved = before.get("schedule") != after["schedule"]
+        news = "interview_rescheduled" if moved else "interview_scheduled"
+        previous = {"previousStart": times[0]} if moved and times else {}
+        if before["interviewer"] == after["interviewer"]:
+            return self._tell_both(news, after, names, session, **previous)
+        return [
+            *self._tell(news, after, "candidate", names, session, **previous),
+            *self._tell("interview_scheduled", after, "interviewer", names, session),
+            *self._tell("interview_cancelled", before, "interviewer", names, session),
+        ]
+
+    def cancelled(self, interview: Document, names: Names, session: Session) -> list[ObjectId]:
+        """Tell both sides that it will not take place."""
+        self._void(interview, session)
+        reason = interview["cancelReason"]
+        return self._tell_both("interview_cancelled", interview, names, session, reason=reason)
+
+    def _void(self, interview: Document, session: Session) -> None:
+        self._notifications.void(session, interview_id=interview["_id"])
+
+    def _tell_both(
+        self, template: str, interview: Document, names: Names, session: Session, **more: Any
+    ) -> list[ObjectId]:
+        return [
+            *self._tell(template, interview, "candidate", names, session, **more),
+            *self._tell(template, interview, "interviewer", names, session, **more),
+        ]
+
+    def _tell(
+        self,
+        template: str,
+        interview: Document,
+        side: Side,
+        names: Names,
+        session: Session,
+        **more: Any,
+    ) -> list[ObjectId]:
+        times = times_of(interview)
+        if times is None:
+            # An older service's interview may have no time, and then there is none to tell.
+            return []
+        notice = self._notifications.request(
+            session,
+            template=template,
+            # Its transaction makes it once; a key of its content would hold back the news
+            # of a time that was given up and is taken again.
+            dedupe_key=f"{template}:{interview['_id']}:{ObjectId()}",
+            context={
+                "audience": side,
+                "counterpart": names["interviewer" if side == "candidate" else "candidate"],
+                "start": times[0],
+                "end": times[1],
+                **more,
+            },
+            user_id=interview[side],
+            interview_id=interview["_id"],
+        )
+        return [notice]

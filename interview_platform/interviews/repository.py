@@ -1,0 +1,197 @@
+"""Collection `interviews`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from ..core.clock import utcnow
+from ..core.errors import Conflict
+from ..core.mongo import Document, Repository, Session
+from ..core.paging import Page, PageRequest
+from ..core.security import random_token
+from .model import MAX_LENGTH, OPEN, InterviewStatus, Side, times_of
+
+# Stands in cursors for the start of an interview that has none; sorts as such ones do.
+UNDATED = datetime.min.replace(tzinfo=UTC)
+
+_BY_START = [("schedule.start", DESCENDING), ("_id", DESCENDING)]
+# What narrows a list down, most telling first: each has an index that lists by start.
+_INDEXED_FILTERS = ("candidate", "interviewer", "lot", "status")
+
+
+class InterviewRepository(Repository):
+    """Lists go by start; interviews without a schedule come after every other, as the oldest.
+
+    Lists and look-ups of overlaps name their index: each must walk only what it returns.
+    """
+
+    COLLECTION = "interviews"
+    INDEXES = (
+        IndexModel(_BY_START, name="start"),
+        *(
+            IndexModel([(field, ASCENDING), *_BY_START], name=f"{field}_start")
+            for field in _INDEXED_FILTERS
+        ),
+        IndexModel([("codingTask", ASCENDING)]),
+        IndexModel(
+            [("meetingRoomId", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"meetingRoomId": {"$type": "string"}},
+        ),
+    )
+    VALIDATOR = {
+        "bsonType": "object",
+        "required": ["candidate", "interviewer", "status"],
+        "properties": {
+            "candidate": {"bsonType": "objectId"},
+            "interviewer": {"bsonType": "objectId"},
+            "status": {"enum": [str(status) for status in InterviewStatus]},
+            "attentivenessScore": {
+                "bsonType": ["number", "null"],
+                "minimum": 0,
+                "maximum": 100,
+            },
+        },
+    }
+
+    def upgrade(self) -> None:
+        """Give each interview but the newest of those that share a meeting room one of its own."""
+        shared = self._collection.aggregate(
+            [
+                {"$match": {"meetingRoomId": {"$type": "string"}}},
+                {"$sort": {"_id": DESCENDING}},
+                {"$group": {"_id": "$meetingRoomId", "interviews": {"$push": "$_id"}}},
+                {"$match": {"interviews.1": {"$exists": True}}},
+            ]
+        )
+        for room in shared:
+            for interview_id in room["interviews"][1:]:
+                self._collection.update_one(
+                    {"_id": interview_id}, {"$set": {"meetingRoomId": random_token()}}
+                )
+
+    def add(self, interview: Document, session: Session) -> Document:
+        """Insert `interview` with its times; raises `Conflict` for a room that another has."""
+        now = utcnow()
+        document = {**interview, "createdAt": now, "updatedAt": now}
+        try:
+            self._collection.insert_one(document, session=session)
+        except DuplicateKeyError as error:
+            raise _room_taken() from error
+        return document
+
+    def by_id(self, interview_id: ObjectId, session: Session | None = None) -> Document | None:
+        return self._collection.find_one({"_id": interview_id}, session=session)
+
+    def participants(self, interview_id: ObjectId) -> Document | None:
+        """Return the interview's state and people alone."""
+        fields = {"status": True, "candidate": True, "interviewer": True}
+        return self._collection.find_one({"_id": interview_id}, fields)
+
+    def page(
+        self,
+        page: PageRequest,
+        match: Mapping[str, Any],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        ascending: bool = False,
+    ) -> Page[Document]:
+        """Return interviews by start, the latest first unless `ascending`.
+
+        Those that match and begin at `since` or later, and before `until`.
+        """
+        order = ASCENDING if ascending else DESCENDING
+        bounds = {"$gte": since, "$lt": until}
+        starts = {bound: moment for bound, moment in bounds.items() if moment}
+        query: Document = {**match, **({"schedule.start": starts} if starts else {})}
+        if page.after:
+            query = {"$and": [query, _beyond(*page.after, ascending=ascending)]}
+        narrowest = next((field for field in _INDEXED_FILTERS if field in match), None)
+        found = (
+            self._collection.find(query)
+            .sort([("schedule.start", order), ("_id", order)])
+            .hint(f"{narrowest}_start" if narrowest else "start")
+            .limit(page.limit + 1)
+        )
+        return Page.cut(list(found), page.limit, _position)
+
+    def overlapping(
+        self,
+        side: Side,
+        user_id: ObjectId,
+        start: datetime,
+        end: datetime,
+        *,
+        besides: ObjectId | None,
+        session: Session,
+    ) -> Document | None:
+        """Return an open interview of the person that shares time with `start` up to `end`."""
+        return self._collection.find_one(
+            {
+                side: user_id,
+                # None is longer, so that the index leads straight to those nearby.
+                "schedule.start": {"$gt": start - MAX_LENGTH, "$lt": end},
+                "schedule.end": {"$gt": start},
+                "status": {"$in": OPEN},
+                "_id": {"$ne": besides},
+            },
+            hint=f"{side}_start",
+            session=session,
+        )
+
+    def transition(
+        self,
+        interview_id: ObjectId,
+        from_status: InterviewStatus,
+        changes: Mapping[str, Any],
+        session: Session,
+    ) -> Document:
+        """Set `changes` on an interview that is in `from_status`, and return it as it is then.
+
+        Raises `Conflict` where it is in another state, and for a room that another has.
+        """
+        try:
+            after = self._collection.find_one_and_update(
+                {"_id": interview_id, "status": from_status},
+                {"$set": {**changes, "updatedAt": utcnow()}},
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+        except DuplicateKeyError as error:
+            raise _room_taken() from error
+        if after is None:
+            raise Conflict(f"The interview is not {from_status}")
+        return after
+
+    def uses_coding_task(self, task_id: ObjectId, session: Session) -> bool:
+        """Tell whether an interview refers to the task."""
+        found = self._collection.find_one({"codingTask": task_id}, {"_id": True}, session=session)
+        return found is not None
+
+
+def _position(interview: Document) -> tuple[datetime, ObjectId]:
+    times = times_of(interview)
+    return times[0] if times else UNDATED, interview["_id"]
+
+
+def _beyond(start: datetime, interview_id: ObjectId, *, ascending: bool) -> Document:
+    """Return what follows a place in the list, bounded so that the index leads there."""
+    if start == UNDATED and ascending:
+        return {"$or": [{"schedule.start": {"$ne": None}}, {"_id": {"$gt": interview_id}}]}
+    if start == UNDATED:
+        return {"schedule.start": None, "_id": {"$lt": interview_id}}
+    later, step = ({"$gte": start}, "$gt") if ascending else ({"$not": {"$gt": start}}, "$lt")
+    ties = [{"schedule.start": {"$ne": start}}, {"_id": {step: interview_id}}]
+    return {"schedule.start": later, "$or": ties}
+
+
+def _room_taken() -> Conflict:
+    message = "Another interview has this meeting room"
+    return Conflict(message, {"meetingRoomId": [f"{message}."]})

@@ -1,0 +1,172 @@
+"""Scheduling: booking, moving, reassigning and cancelling interviews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from ..auth.model import Actor
+from ..candidates.service import CandidateService
+from ..coding_tasks.service import CodingTaskService
+from ..core.clock import isoformat, utcnow
+from ..core.errors import Invalid
+from ..core.mongo import Document, Session, Store, transaction
+from ..core.security import random_token
+from ..lots.service import LotService
+from .access import check_access
+from .bookings import Bookings, check_schedule
+from .details import InterviewDetails
+from .model import InterviewStatus
+from .notices import Notices
+from .repository import InterviewRepository
+from .rooms import InterviewRooms
+from .steps import StepRecord
+
+
+class SchedulingService:
+    """Each method is one transaction: what it has checked holds when it is committed."""
+
+    def __init__(
+        self,
+        store: Store,
+        interviews: InterviewRepository,
+        bookings: Bookings,
+        candidates: CandidateService,
+        coding_tasks: CodingTaskService,
+        lots: LotService,
+        details: InterviewDetails,
+        notices: Notices,
+        steps: StepRecord,
+        rooms: InterviewRooms,
+    ) -> None:
+        self._store = store
+        self._interviews = interviews
+        self._bookings = bookings
+        self._candidates = candidates
+        self._coding_tasks = coding_tasks
+        self._lots = lots
+        self._details = details
+        self._notices = notices
+        self._steps = steps
+        self._rooms = rooms
+
+    def create(self, actor: Actor, fields: Document) -> Document:
+        """Book an interview, tell both sides, and return it.
+
+        Raises `Invalid` for an id of the wrong kind and for times that cannot be, and
+        `Conflict` where a person or the meeting room is taken.
+        """
+        check_schedule(**fields["schedule"])
+
+        def book(session: Session) -> tuple[Document, list[ObjectId]]:
+            interview = {
+                "_id": ObjectId(),
+                "lot": None,
+                "codingTask": None,
+                "meetingRoomId": random_token(),
+                **fields,
+                "candidate": self._account_of(fields["candidate"], session),
+                "status": InterviewStatus.SCHEDULED,
+                "createdBy": actor.user_id,
+            }
+            people = self._bookings.lock(interview, session)
+            _refuse(people.faults() | self._unknown(fields, session))
+            self._bookings.check_free(interview, session)
+            created = self._interviews.add(interview, session)
+            self._candidates.set_lot_status(
+                created["candidate"], "pending", ("unassigned", "shortlisted"), actor, session
+            )
+            self._steps.write(
+                "interview.scheduled", actor, created["_id"], session, **created["schedule"]
+            )
+            return created, self._notices.scheduled(created, people.names, session)
+
+        interview, notices = transaction(self._store, book)
+        self._notices.dispatch(notices)
+        return self._details.one(interview, actor.role)
+
+    def update(self, actor: Actor, interview_id: ObjectId, fields: Document) -> Document:
+        """Change a scheduled interview, tell both sides what they must know, and return it.
+
+        Raises like `create`, and `NotFound`, and `Conflict` in another state.
+        """
+        if "schedule" in fields:
+            check_schedule(**fields["schedule"])
+
+        def change(session: Session) -> tuple[Document, list[ObjectId]]:
+            found = self._interviews.by_id(interview_id, session)
+            before = check_access(actor, "scheduling.update", found)
+            changes = {name: value for name, value in fields.items() if before.get(name) != value}
+            after = self._interviews.transition(
+                interview_id, InterviewStatus.SCHEDULED, changes, session
+            )
+            faults = self._unknown(changes, session)
+            notices = []
+            if changes.keys() & {"schedule", "interviewer"}:
+                people = self._bookings.lock(after, session)
+                if "interviewer" in changes:
+                    faults |= people.faults()
+                self._bookings.check_free(after, session)
+                notices = self._notices.changed(before, after, people.names, session)
+            _refuse(faults)
+            if changes:
+                self._steps.write("interview.changed", actor, interview_id, session, **changes)
+            return after, notices
+
+        interview, notices = transaction(self._store, change)
+        self._notices.dispatch(notices)
+        return self._details.one(interview, actor.role)
+
+    def cancel(self, actor: Actor, interview_id: ObjectId, reason: str | None) -> Document:
+        """Cancel a scheduled interview, tell both sides, close its room, and return it.
+
+        Raises `NotFound`, and `Conflict` in another state.
+        """
+        now = utcnow()
+
+        def cancel(session: Session) -> tuple[Document, list[ObjectId]]:
+            found = self._interviews.by_id(interview_id, session)
+            check_access(actor, "scheduling.cancel", found)
+            after = self._interviews.transition(
+                interview_id,
+                InterviewStatus.SCHEDULED,
+                {
+                    "status": InterviewStatus.CANCELLED,
+                    "cancelledAt": now,
+                    "cancelReason": reason,
+                },
+                session,
+            )
+            self._steps.write("interview.cancelled", actor, interview_id, session, reason=reason)
+            names = self._bookings.people(after).names
+            return after, self._notices.cancelled(after, names, session)
+
+        interview, notices = transaction(self._store, cancel)
+        self._notices.dispatch(notices)
+        self._rooms.closed(
+            interview_id,
+            "interviewCancelled",
+            {"interviewId": str(interview_id), "cancelledAt": isoformat(now), "reason": reason},
+        )
+        return self._details.one(interview, actor.role)
+
+    def _account_of(self, candidate_id: ObjectId, session: Session) -> ObjectId:
+        """Return the account of a candidate who may be named by their profile."""
+        known = self._candidates.resolve([candidate_id], session)
+        return known[candidate_id].user_id if candidate_id in known else candidate_id
+
+    def _unknown(self, fields: Document, session: Session) -> dict[str, Any]:
+        """Return which of the things that `fields` name do not exist; keeps tasks from deletion."""
+        faults = {}
+        task_id, lot_id = fields.get("codingTask"), fields.get("lot")
+        if task_id and not self._coding_tasks.hold(task_id, session):
+            faults["codingTaskId"] = ["No such coding task."]
+        if lot_id and lot_id not in self._lots.by_ids([lot_id]):
+            faults["lotId"] = ["No such lot."]
+        return faults
+
+
+def _refuse(faults: dict[str, Any]) -> None:
+    if faults:
+        raise Invalid(faults)

@@ -1,0 +1,164 @@
+"""What interviews look like on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from ..auth.schemas import UserRefSchema
+from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
+from ..core.schemas import (
+    Choice,
+    Decimal,
+    Id,
+    Json,
+    ListOf,
+    Number,
+    PageEnvelope,
+    PageQuery,
+    Part,
+    Schema,
+    Text,
+    Timestamp,
+)
+from ..lots.schemas import LotRefSchema
+from ..session_log.entry import TYPES
+from .model import MAX_CRITERIA, MAX_FEEDBACK, InterviewStatus, Recommendation
+
+
+def room_field() -> Text:
+    return Text(
+        "The name of the interview's room at the video service; made up if left out.",
+        most=128,
+        validate=[validate.Regexp(r"[A-Za-z0-9_-]{8,128}\Z")],
+        example="Zk3vQ8x1T0mJx9sYw2rB4g",
+    )
+
+
+def candidate_id_field(**kwargs: bool) -> Id:
+    return Id("The candidate's id.", attribute="candidate", **kwargs)
+
+
+def interviewer_id_field(**kwargs: bool) -> Id:
+    return Id("The interviewer's id.", attribute="interviewer", **kwargs)
+
+
+def lot_id_field(**kwargs: bool) -> Id:
+    return Id("The id of the lot that the candidate came from.", attribute="lot", **kwargs)
+
+
+def task_id_field(**kwargs: bool) -> Id:
+    return Id("The id of the coding task.", attribute="codingTask", **kwargs)
+
+
+class ScheduleSchema(Schema):
+    """When an interview takes place; its end is not part of it."""
+
+    start = Timestamp("When it begins.", required=True, example="2030-03-04T09:00:00.000Z")
+    end = Timestamp(
+        "When it ends: after its start, by 12 hours at most.",
+        required=True,
+        example="2030-03-04T10:00:00.000Z",
+    )
+
+
+class InterviewCreateSchema(Schema):
+    candidateId = candidate_id_field(required=True)
+    interviewerId = interviewer_id_field(required=True)
+    lotId = lot_id_field(allow_none=True)
+    codingTaskId = task_id_field(allow_none=True)
+    meetingRoomId = room_field()
+    schedule = Part(ScheduleSchema, "When it is to take place; not in the past.", required=True)
+
+
+class InterviewUpdateSchema(Schema):
+    interviewerId = interviewer_id_field()
+    lotId = lot_id_field(allow_none=True)
+    codingTaskId = task_id_field(allow_none=True)
+    meetingRoomId = room_field()
+    schedule = Part(ScheduleSchema, "When it is to take place; not in the past.")
+
+
+class CancelSchema(Schema):
+    reason = Text(
+        "Why, for both sides to read.",
+        most=1000,
+        allow_none=True,
+        load_default=None,
+        example="The interviewer has fallen ill.",
+    )
+
+
+class CriterionSchema(Schema):
+    """One thing that was judged."""
+
+    name = Text("What was judged.", least=1, most=100, required=True, example="Problem solving")
+    score = Number("How good it was.", least=1, most=5, required=True, example=4)
+    comment = Text(
+        "Why.", most=2000, allow_none=True, example="Found the hash table without a hint."
+    )
+
+
+class ScorecardSchema(Schema):
+    """What the interviewer concludes."""
+
+    recommendation = Choice("Whether to hire.", Recommendation, required=True, example="yes")
+    criteria = ListOf(
+        Part(CriterionSchema, "One thing that was judged."),
+        "What was judged, each thing once.",
+        most=MAX_CRITERIA,
+        load_default=list,
+    )
+
+    @validates_schema
+    def _each_once(self, data: dict[str, Any], **_: Any) -> None:
+        names = [criterion["name"].casefold() for criterion in data.get("criteria", ())]
+        if len(set(names)) < len(names):
+            raise ValidationError("Names the same thing twice.", "criteria")
+
+
+class OutcomeSchema(Schema):
+    feedback = Text(
+        "What the interviewer has to say, for staff alone.",
+        most=MAX_FEEDBACK,
+        allow_none=True,
+        example="Calm and clear; would work with her tomorrow.",
+    )
+    attentivenessScore = Decimal(
+        "How attentive the candidate was; what was measured, if left out.",
+        least=0,
+        most=100,
+        allow_none=True,
+        example=87.5,
+    )
+    scorecard = Part(ScorecardSchema, "What the interviewer concludes.", allow_none=True)
+
+
+class InterviewSchema(Schema):
+    """An interview. What is for staff is left out where a candidate reads it."""
+
+    id = Id("The interview's id.", attribute="_id")
+    status = Choice("Where it is in its life.", InterviewStatus)
+    candidate = Part(UserRefSchema, "Who is interviewed.", allow_none=True)
+    interviewer = Part(UserRefSchema, "Who interviews.", allow_none=True)
+    codingTask = Part(CodingTaskRefSchema, "What is worked on, or null.", allow_none=True)
+    schedule = Part(ScheduleSchema, "When it takes place.")
+    meetingRoomId = room_field()
+    startedAt = Timestamp("When it was started, or null.", allow_none=True)
+    endedAt = Timestamp("When it was ended, or null.", allow_none=True)
+    cancelledAt = Timestamp("When it was cancelled, or null.", allow_none=True)
+    cancelReason = Text("Why it was cancelled, or null.", most=1000, allow_none=True)
+    createdAt = Timestamp("When it was scheduled.")
+    updatedAt = Timestamp("When it was last changed.")
+    lot = Part(LotRefSchema, "The lot that the candidate came from, or null. Staff.", allow_none=True)
+    createdBy = Id("The id of the admin who scheduled it. Staff.", allow_none=True)
+    feedback = Text("What the interviewer has to say, or null. Staff.", most=MAX_FEEDBACK)
+    attentivenessScore = Decimal(
+        "How attentive the candidate was, or null. Staff.",
+        least=0,
+        most=100,
+        allow_none=True,
+        example=87.5,
+    )
+    scorecard = Part(ScorecardSchema, "What the interviewer concludes, or null. Staff.", allow_none=True)

@@ -1,0 +1,27 @@
+"""The record of an interview's steps: in its own log, and in the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from ..audit.service import Audit
+from ..auth.model import Actor
+from ..core.mongo import Session
+from ..session_log.service import Event, SessionLog
+
+
+class StepRecord:
+    def __init__(self, session_log: SessionLog, audit: Audit) -> None:
+        self._session_log = session_log
+        self._audit = audit
+
+    def write(
+        self, step: str, actor: Actor, interview_id: ObjectId, session: Session, **data: Any
+    ) -> None:
+        """Write down, in the transaction of the step, that `actor` has taken it."""
+        who = {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
+        event = Event("system", who, {"event": step, **data})
+        self._session_log.append_in(session, interview_id, [event])
+        self._audit.record(step, actor=actor.user_id, subject=interview_id, session=session)

@@ -1,0 +1,1 @@
+"""The one ordered log of what happens in an interview."""

@@ -1,0 +1,100 @@
+"""What is logged, and the document that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId, encode
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+
+from ..core.clock import utcnow
+from ..core.errors import Invalid, TooLarge
+from ..core.mongo import Document
+
+TYPES = ("webrtc", "code", "eye-tracking", "system", "chat")
+
+MAX_BYTES = 2 * 1024 * 1024
+# The store refuses documents that are nested deeper than 100.
+MAX_DEPTH = 64
+
+# What a document weighs beside its actor and its data, roughly, in bytes.
+_FRAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: its type, who did it, what it says, and when (None: now)."""
+
+    type: str
+    actor: Mapping[str, Any] | None
+    data: Mapping[str, Any]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event made ready to be stored: everything of its document but `seq`."""
+
+    document: Document
+    size: int
+
+    @classmethod
+    def of(cls, interview_id: ObjectId, event: Event) -> Entry:
+        """Make the entry of `event`; later changes to the event's data do not reach it.
+
+        Raises `Invalid` for what cannot be stored, and `TooLarge` beyond `MAX_BYTES`.
+        """
+        actor = None if event.actor is None else _freeze("actor", event.actor)
+        data = _freeze("data", event.data)
+        size = _FRAME + len(data.raw) + (0 if actor is None else len(actor.raw))
+        if size > MAX_BYTES:
+            raise TooLarge(f"An event holds at most {MAX_BYTES} bytes")
+        now = utcnow()
+        document = {
+            "_id": ObjectId(),
+            "interview": interview_id,
+            "type": event.type,
+            "timestamp": event.at or now,
+            "actor": actor,
+            "data": data,
+            "createdAt": now,
+        }
+        return cls(document, size)
+
+    @property
+    def id(self) -> ObjectId:
+        entry_id: ObjectId = self.document["_id"]
+        return entry_id
+
+    def numbered(self, seq: int) -> Document:
+        """Return the document to store as number `seq`."""
+        return {**self.document, "seq": seq}
+
+
+def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:
+    """Encode `content` once and for all."""
+    if _depth(content) > MAX_DEPTH:
+        raise Invalid({field: [f"Nested deeper than {MAX_DEPTH}."]})
+    try:
+        return RawBSONDocument(encode(content))
+    except (BSONError, OverflowError, ValueError, TypeError) as error:
+        raise Invalid({field: ["Holds a value that cannot be stored."]}) from error
+
+
+def _depth(content: object) -> int:
+    """Return how deep `content` is nested, or more than `MAX_DEPTH` where it is deeper."""
+    depth = 0
+    level = [content]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, Mapping) else parent)
+            if isinstance(child, Mapping | list | tuple)
+        ]
+    return depth

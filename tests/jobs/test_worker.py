@@ -1,0 +1,131 @@
+"""The worker process: killed, stopped, without Redis, without credentials."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from interview_platform.core.clock import utcnow
+from interview_platform.core.queueing import workers_alive
+from interview_platform.local.stores import EmbeddedRedis
+from tests.jobs.conftest import OpenDesk
+from tests.jobs.desk import alive, working
+from tests.live import wait_until
+from tests.providers import NEVER, TOO_MANY, Answer, Provider
+
+
+def test_a_worker_killed_while_sending_loses_nothing(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="2s")
+    ada = desk.person()
+    undispatched = desk.keep(desk.person())
+    sendgrid.plan(ada["email"], NEVER)
+    with working(desk, tmp_path / "log") as worker:
+        notification = desk.send(ada)
+        wait_until(lambda: sendgrid.to(ada["email"]))
+        children, horses = worker.children(), worker.horses()
+        assert len(horses) == 1
+        for pid in [worker.process.pid, *horses]:
+            os.kill(pid, signal.SIGKILL)
+        worker.process.wait()
+        wait_until(lambda: not any(map(alive, children)))
+    row = desk.row(notification)
+    assert row["status"] == "queued"
+    assert row["lease"]["until"] > utcnow()
+
+    with working(desk, tmp_path / "log"):
+        row = desk.closed(notification)
+        assert desk.closed(undispatched)["status"] == "sent"
+
+    assert (row["status"], row["attempts"]) == ("sent", 1)
+    assert len(sendgrid.to(ada["email"])) == 2
+
+
+def test_redis_may_go_and_come_back(
+    open_desk: OpenDesk, sendgrid: Provider, redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    desk, other_desk = open_desk(), open_desk()
+    with ExitStack() as stack:
+        worker = stack.enter_context(working(desk, tmp_path / "worker"))
+        with _away(redis_server):
+            late = stack.enter_context(working(other_desk, tmp_path / "late", ready=False))
+            kept = [(place, place.send(place.person())) for place in (desk, other_desk)]
+            for place, notification in kept:
+                row = place.row(notification)
+                assert (row["status"], row["attempts"]) == ("pending", 0)
+            wait_until(lambda: "could not connect to Redis" in worker.log_file.read_text())
+            wait_until(lambda: "waiting for Redis" in late.log_file.read_text())
+
+        for place, notification in kept:
+            assert place.closed(notification)["status"] == "sent"
+        # Retries need the scheduler, which did not outlive its connection.
+        ada = desk.person()
+        sendgrid.plan(ada["email"], TOO_MANY)
+        row = desk.closed(desk.send(ada))
+        assert (row["status"], row["attempts"]) == ("sent", 2)
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_job(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="5s")
+    ada, grace = desk.person(), desk.person()
+    sendgrid.plan(ada["email"], Answer(delay=2.0))
+    with working(desk, tmp_path / "log") as worker:
+        notification = desk.send(ada)
+        waiting = desk.send(grace)
+        wait_until(lambda: sendgrid.to(ada["email"]))
+
+        assert worker.terminate() == 0
+
+    assert desk.row(notification)["status"] == "sent"
+    assert len(sendgrid.to(ada["email"])) == 1
+    assert desk.row(waiting)["status"] == "queued"
+    assert not workers_alive(desk.services.redis)
+
+
+def test_without_credentials_a_notification_fails_and_says_so(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(SENDGRID_API_KEY="", EMAIL_FROM="", TWILIO_AUTH_TOKEN="")
+    by_email = desk.send(desk.person())
+    by_sms = desk.send(desk.person(phone="+4930123456", notificationChannel="sms"))
+
+    with working(desk, tmp_path / "log"):
+        for notification, error in (
+            (by_email, "not configured: SENDGRID_API_KEY, EMAIL_FROM"),
+            (by_sms, "not configured: TWILIO_AUTH_TOKEN"),
+        ):
+            row = desk.closed(notification)
+            assert (row["status"], row["attempts"]) == ("failed", 1)
+            assert row["lastError"] == error
+
+
+def test_the_queue_shows_how_it_fares(open_desk: OpenDesk, tmp_path: Path) -> None:
+    desk = open_desk()
+    queue = desk.services.queue
+    assert (queue.depth(), queue.oldest_age()) == (0, 0.0)
+    assert not workers_alive(desk.services.redis)
+
+    notifications = [desk.send(desk.person()) for _ in range(2)]
+
+    assert queue.depth() == 2
+    wait_until(lambda: queue.oldest_age() > 0)
+    with working(desk, tmp_path / "log"):
+        for notification in notifications:
+            desk.closed(notification)
+        wait_until(lambda: queue.depth() == 0)
+        assert queue.oldest_age() == 0.0
+
+
+@contextmanager
+def _away(server: EmbeddedRedis) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()

@@ -1,0 +1,162 @@
+"""The service as it is deployed: web processes by the Procfile's command, and people on sockets."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any, TypeVar
+
+import requests
+import socketio
+
+from interview_platform.core.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DEADLINE = 20.0
+NAMESPACE = "/interview"
+
+T = TypeVar("T")
+
+
+def wait_until(probe: Callable[[], T], what: str = "it", deadline: float = DEADLINE) -> T:
+    """Return the first true value of `probe`; fails the test where none comes in time."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        if value := probe():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come true within {deadline} s")
+
+
+def free_port() -> int:
+    """Return a port on the loopback interface that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """Return the environment in which a process of the service reads `settings`."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    spelled = {
+        name.upper(): str(value)
+        for name, value in asdict(settings).items()
+        if isinstance(value, str | int)
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, **spelled, "PATH": path, "PYTHONPATH": str(ROOT), **more}
+
+
+def procfile_command(process: str) -> list[str]:
+    """Return the command that the Procfile has for `process`."""
+    lines = dict(line.split(":", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    return shlex.split(lines[process])
+
+
+class WebProcess:
+    """One web process of the service, on a port of its own."""
+
+    def __init__(self, settings: Settings, log: Path, **env: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        self._out = log.open("ab")
+        self.process = subprocess.Popen(
+            procfile_command("web"),
+            cwd=ROOT,
+            env=environment(settings, HOST="127.0.0.1", PORT=str(self.port), **env),
+            stdout=self._out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        wait_until(self._answers, f"the web process on {self.url}")
+
+    def stop(self) -> int:
+        """Have it drain, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it as a crash would, the worker that gunicorn forked included."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> int:
+        status = self.process.wait(DEADLINE)
+        self._out.close()
+        return status
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"web ended at its start:\n{self.log.read_text()}")
+        try:
+            return requests.get(f"{self.url}/health", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+
+class SocketPerson:
+    """Somebody on the namespace, and what reached them, in order."""
+
+    def __init__(self, url: str, token: str | None, **options: Any) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self._arrivals: Queue[tuple[str, Any]] = Queue()
+        self.client = socketio.Client(reconnection=False)
+        self.client.on("*", self._hear, namespace=NAMESPACE)
+        auth = None if token is None else {"token": token}
+        options.setdefault("transports", ["websocket"])
+        self.client.connect(url, namespaces=[NAMESPACE], auth=auth, wait_timeout=5, **options)
+
+    @property
+    def id(self) -> str:
+        return str(self.client.get_sid(NAMESPACE))
+
+    @property
+    def connected(self) -> bool:
+        return NAMESPACE in self.client.namespaces
+
+    def call(self, event: str, payload: Any) -> dict[str, Any]:
+        """Send an event and return its acknowledgement."""
+        answer: dict[str, Any] = self.client.call(event, payload, NAMESPACE, timeout=DEADLINE)
+        return answer
+
+    def send(self, event: str, payload: Any) -> None:
+        """Send an event without asking for an acknowledgement."""
+        self.client.emit(event, payload, NAMESPACE)
+
+    def join(self, interview_id: str, **more: Any) -> dict[str, Any]:
+        return self.call("joinRoom", {"interviewId": interview_id, **more})
+
+    def next(self, event: str, deadline: float = DEADLINE) -> Any:
+        """Return the data of the next `event` that arrives, passing over others."""
+        end = time.monotonic() + deadline
+        while True:
+            try:
+                name, data = self._arrivals.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"no {event} arrived within {deadline} s") from None
+            if name == event:
+                return data
+
+    def all(self, event: str) -> list[Any]:
+        """Return the data of every `event` that has arrived so far."""
+        return [data for name, data in self.heard if name == event]
+
+    def leave(self) -> None:
+        self.client.disconnect()
+
+    def _hear(self, event: str, data: Any = None) -> None:
+        self.heard.append((event, data))
+        self._arrivals.put((event, data))

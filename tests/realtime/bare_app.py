@@ -1,0 +1,106 @@
+"""The smallest application on the real transport: what the tests of the transport serve."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import gc  # noqa: E402
+import os  # noqa: E402
+from concurrent.futures import Future  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+import socketio  # noqa: E402
+from flask import Flask  # noqa: E402
+
+from interview_platform.core.draining import Draining  # noqa: E402
+from interview_platform.realtime.server import SocketIO  # noqa: E402
+
+calls: list[str] = []
+futures: dict[str, Future[Any]] = {}
+
+
+class Bare(socketio.Namespace):  # type: ignore[misc]
+    def on_connect(self, sid: str, environ: object, auth: object = None) -> None:
+        calls.append("connect")
+
+    def on_disconnect(self, sid: str, reason: str) -> None:
+        calls.append("disconnect")
+
+    def on_note(self, sid: str, text: str) -> None:
+        calls.append(text)
+
+    def on_echo(self, sid: str, value: object = None) -> object:
+        return {"ok": True, "value": value}
+
+    def on_flood(self, sid: str, count: int, size: int) -> None:
+        for number in range(count):
+            self.emit("part", f"{number}{'x' * size}", to=sid)
+
+    def on_nap(self, sid: str) -> str:
+        gevent.sleep(0.3)
+        return "rested"
+
+    def on_later(self, sid: str, name: str) -> Future[Any]:
+        futures[name] = Future()
+        return futures[name]
+
+    def on_complete(self, sid: str, name: str, value: object) -> None:
+        # In a greenlet of its own, as work that was waited for would be.
+        gevent.spawn(futures.pop(name).set_result, {"value": value}).join()
+
+    def on_break(self, sid: str, name: str) -> None:
+        gevent.spawn(futures.pop(name).set_exception, LookupError(name)).join()
+
+    def on_fail(self, sid: str) -> None:
+        raise LookupError("now")
+
+    def on_transport(self, sid: str) -> object:
+        return self.server.transport(sid, self.namespace)
+
+
+class Strict(socketio.Namespace):  # type: ignore[misc]
+    def on_connect(self, sid: str, environ: object, auth: Any = None) -> bool:
+        return bool(auth["token"] == "good")
+
+
+app = Flask("bare")
+draining = app.extensions["draining"] = Draining()
+server = SocketIO(
+    app,
+    on_failure=lambda error: {"ok": False, "error": str(error)},
+    cors_allowed_origins=["https://app.example"],
+    ping_interval=float(os.environ.get("PING_SECONDS", "25")),
+    ping_timeout=float(os.environ.get("PING_SECONDS", "20")),
+).server
+server.register_namespace(Bare("/bare"))
+server.register_namespace(Strict("/strict"))
+
+draining.on_drain(lambda: server.emit("draining", namespace="/bare", ignore_queue=True))
+draining.on_drain(lambda: 1 / 0)
+draining.on_drain(server.drain)
+draining.on_drain(lambda: print(calls.count("disconnect"), "said goodbye", flush=True))
+
+
+@app.get("/state")
+def state() -> dict[str, object]:
+    gc.collect()
+    greenlets = [thing for thing in gc.get_objects() if isinstance(thing, gevent.Greenlet)]
+    return {
+        "pid": os.getpid(),
+        "greenlets": sum(not greenlet.dead for greenlet in greenlets),
+        "sockets": len(server.eio.sockets),
+        "calls": calls,
+    }
+
+
+@app.get("/slow")
+def slow() -> dict[str, bool]:
+    gevent.sleep(3)
+    return {"done": True}
+
+
+if __name__ == "__main__":
+    from gevent.pywsgi import WSGIServer
+
+    WSGIServer(("127.0.0.1", int(os.environ["PORT"])), app, log=None).serve_forever()

@@ -1,0 +1,225 @@
+"""WebSocket and long polling as a network sees them: what is delivered, and what is cut off."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+import requests
+from websocket import ABNF, WebSocketBadStatusException, create_connection
+
+from tests.realtime.bare_server import (
+    PYWSGI,
+    Live,
+    echoes,
+    frame,
+    read_to_the_end,
+    serve,
+    text,
+    wait_until,
+)
+
+MIB = 1024 * 1024
+OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with serve(tmp_path_factory.mktemp("live")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("transports", [(), ("websocket",), ("polling",)])
+def test_events_and_acknowledgements_travel_with_binary_parts(
+    live: Live, transports: tuple[str, ...]
+) -> None:
+    value = {"text": "žluťoučký 🐎", "update": bytes(range(256)), "empty": b"", "number": 2**53 - 1}
+    with live.client(*transports) as client:
+        assert client.call("echo", value, namespace="/bare") == {"ok": True, "value": value}
+        expected = "polling" if transports == ("polling",) else "websocket"
+        assert client.transport() == client.call("transport", namespace="/bare") == expected
+
+
+def test_pywsgi_serves_websockets_too(tmp_path: Path) -> None:
+    with serve(tmp_path, PYWSGI) as live:
+        with live.client() as client:
+            assert client.transport() == "websocket"
+            assert client.call("echo", b"\x00", namespace="/bare") == {"ok": True, "value": b"\x00"}
+        with closing(live.joined()) as connection:
+            connection.sock.sendall(frame(b"4" + b"x" * MIB))
+            assert read_to_the_end(connection) == ([], 1009)
+
+
+def test_origins_that_are_not_listed_are_refused(live: Live) -> None:
+    polling = f"{live.url}/socket.io/?EIO=4&transport=polling"
+    listed = requests.get(polling, headers={"Origin": "https://app.example"}, timeout=5)
+    assert listed.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    strange = requests.get(polling, headers={"Origin": "https://strange.example"}, timeout=5)
+    assert strange.status_code == 400
+    assert "Access-Control-Allow-Origin" not in strange.headers
+    with pytest.raises(WebSocketBadStatusException):
+        live.websocket(origin="https://strange.example")
+
+
+def test_frames_that_arrive_together_are_all_delivered_in_order(live: Live) -> None:
+    with closing(live.joined()) as connection:
+        packets = [frame(f'42/bare,{n}["echo",{n}]'.encode()) for n in range(500)]
+        connection.sock.sendall(b"".join(packets))
+        for n in range(500):
+            assert text(connection) == f'43/bare,{n}[{{"ok":true,"value":{n}}}]'
+
+
+def test_fragments_are_joined_around_pings(live: Live) -> None:
+    message = '42/bare,7["echo","žluť"]'.encode()
+    with closing(live.joined()) as connection:
+        connection.sock.sendall(
+            frame(message[:19], fin=0)  # in the middle of a character
+            + frame(b"are you there", ABNF.OPCODE_PING)
+            + frame(b"", ABNF.OPCODE_CONT, fin=0) * 1000
+            + frame(message[19:], ABNF.OPCODE_CONT)
+        )
+        assert connection.recv_data(control_frame=True) == (ABNF.OPCODE_PONG, b"are you there")
+        assert text(connection) == '43/bare,7[{"ok":true,"value":"žluť"}]'
+
+
+def test_the_closing_handshake_is_completed_after_what_came_before_it(live: Live) -> None:
+    with closing(live.joined()) as connection:
+        connection.sock.sendall(
+            frame(b'42/bare,["note","last words"]') + frame(b"\x03\xe8bye", ABNF.OPCODE_CLOSE)
+        )
+        assert read_to_the_end(connection) == ([], 1000)
+        assert connection.sock.recv(1) == b""
+        assert live.state()["calls"][-2:] == ["last words", "disconnect"]
+
+
+def test_a_slow_reader_receives_every_byte(live: Live) -> None:
+    with closing(live.joined()) as connection:
+        connection.send('42/bare,["flood",40,400000]')
+        time.sleep(0.5)  # the server runs into full buffers
+        for number in range(40):
+            assert text(connection) == f'42/bare,["part","{number}{"x" * 400_000}"]'
+
+
+def test_no_extension_is_negotiated(live: Live) -> None:
+    with closing(live.websocket(header=[OFFER])) as connection:
+        assert "sec-websocket-extensions" not in (connection.getheaders() or {})
+
+
+def test_a_handshake_that_is_not_websocket_leaves_nothing_behind(live: Live) -> None:
+    wait_until(lambda: live.state()["sockets"] == 0)
+    answer = requests.get(
+        f"{live.url}/socket.io/?EIO=4&transport=websocket",
+        headers={"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "short"},
+        timeout=5,
+    )
+    assert answer.status_code == 400
+    assert live.state()["sockets"] == 0
+
+
+def test_an_upgrade_that_fails_leaves_the_polling_session(live: Live) -> None:
+    session = polling_session(live)
+    address = session.replace("http://", "ws://").replace("polling", "websocket")
+    with closing(create_connection(address, timeout=10)) as connection:
+        connection.send("4not a probe")
+        assert read_to_the_end(connection) == ([], 1000)
+    assert requests.post(session, data=b"40/bare,", timeout=5).text == "OK"
+    assert requests.get(session, timeout=5).text.startswith("40/bare,")
+    assert requests.post(session, data=b"1", timeout=5).status_code == 200
+
+
+def deflated_zeros(size: int) -> bytes:
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return deflate.compress(bytes(size)) + deflate.flush(zlib.Z_SYNC_FLUSH)
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        pytest.param([frame(b"4" + b"x" * 64 * MIB)], 1009, id="plain"),
+        pytest.param(
+            [frame(b"4" + b"x" * 700_000, fin=0)]
+            + [frame(b"x" * 700_000, ABNF.OPCODE_CONT, fin=0)] * 90,
+            1009,
+            id="fragmented",
+        ),
+        pytest.param(
+            [frame(deflated_zeros(800 * MIB), ABNF.OPCODE_BINARY, rsv1=1)], 1002, id="deflated"
+        ),
+    ],
+)
+def test_messages_over_the_limit_close_the_connection_and_take_no_memory(
+    live: Live, frames: list[bytes], code: int
+) -> None:
+    process = Path(f"/proc/{live.state()['pid']}")
+    with closing(live.websocket(header=[OFFER])) as connection:
+        connection.send("40/bare,")
+        assert text(connection).startswith("40/bare,")
+        assert echoes(connection, "x" * (MIB - 100))
+        before = peak_memory(process, anew=True)
+        with suppress(OSError):
+            for part in frames:
+                connection.sock.sendall(part)
+        assert read_to_the_end(connection) == ([], code)
+    wait_until(lambda: live.state()["sockets"] == 0)
+    assert peak_memory(process) - before < 16 * MIB
+
+
+def peak_memory(process: Path, *, anew: bool = False) -> int:
+    """Return the most bytes that the process has held, or holds now if the count is to begin."""
+    if anew:
+        (process / "clear_refs").write_text("5")
+    lines = (process / "status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+def polling_session(live: Live) -> str:
+    polling = f"{live.url}/socket.io/?EIO=4&transport=polling"
+    greeting = json.loads(requests.get(polling, timeout=5).text[1:])
+    return f"{polling}&sid={greeting['sid']}"
+
+
+def test_a_polling_body_over_the_limit_is_refused(live: Live) -> None:
+    answer = requests.post(polling_session(live), data=b"4" + b"x" * MIB, timeout=5)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("message", [b"x", b"", b"bx"])
+def test_what_is_not_engineio_ends_its_own_connection_alone(live: Live, message: bytes) -> None:
+    with closing(live.joined()) as bystander, closing(live.joined()) as connection:
+        connection.sock.sendall(frame(message))
+        assert read_to_the_end(connection) == ([], 1000)
+        assert echoes(bystander, "unharmed")
+        wait_until(lambda: live.state()["sockets"] == 1)
+
+
+def test_text_that_is_not_utf_8_closes_the_connection(live: Live) -> None:
+    with closing(live.joined()) as connection:
+        connection.sock.sendall(frame(b'42/bare,["echo","\xff"]'))
+        assert read_to_the_end(connection) == ([], 1007)
+
+
+def test_peers_that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
+    with serve(tmp_path, PING_SECONDS="1") as live:
+        live.joined().close()
+        wait_until(lambda: live.state()["sockets"] == 0)
+        time.sleep(1.2)  # Engine.IO's last ping timer runs out
+        before = live.state()["greenlets"]
+        cut, silent, stuck = ([live.joined() for _ in range(3)] for _ in range(3))
+        assert live.state()["greenlets"] > before
+        for connection in cut:
+            reset = struct.pack("ii", 1, 0)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            connection.shutdown()
+        for connection in stuck:
+            connection.send('42/bare,["flood",40,400000]')
+        wait_until(lambda: live.state()["sockets"] == 0)
+        wait_until(lambda: live.state()["greenlets"] <= before)
+        for connection in silent + stuck:
+            connection.shutdown()

@@ -1,0 +1,154 @@
+"""Statements 11, 12 and 14: what passwords are, and what guessing them brings."""
+
+from __future__ import annotations
+
+import time
+
+import bcrypt
+import pytest
+from bson import ObjectId
+from flask import Flask
+from pymongo.database import Database
+
+from interview_platform.core.mongo import Document
+from tests.service import PASSWORD, Company, Person
+
+TRIES = 200
+
+
+def register(app: Flask, password: str, email: str = "a@example.com") -> int:
+    body = {"name": "A", "email": email, "password": password}
+    return Person(app.test_client()).post("/api/auth/register-admin", body).status_code
+
+
+def login(person: Person, email: str, password: str, **headers: str) -> int:
+    body = {"email": email, "password": password}
+    return person.post("/api/auth/login", body, headers=headers).status_code
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["short77", "x" * 257, "password123", "PASSWORD", "iloveyou", "12345678"],
+)
+def test_11_passwords_that_are_refused(app: Flask, password: str) -> None:
+    assert register(app, password) == 422
+
+
+def test_11_a_lone_surrogate_is_no_character(app: Flask) -> None:
+    body = r'{"name": "A", "email": "a@example.com", "password": "ab\ud800cdefgh"}'
+    answer = Person(app.test_client()).call(
+        "POST", "/api/auth/register-admin", data=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["aaaabbbb", "пароль на кириллице", "nul\0in the middle", "  spaces count  ", "x" * 256],
+)
+def test_11_passwords_that_are_taken_exactly_as_they_are(app: Flask, password: str) -> None:
+    assert register(app, password) == 201
+    person = Person(app.test_client())
+    assert login(person, "a@example.com", password) == 200
+    for other in (password[:-1], password + "x", password.strip() + "y", password.swapcase()):
+        if other != password and len(other) <= 256:
+            assert login(person, "a@example.com", other) == 401
+
+
+def test_11_nothing_beyond_72_bytes_is_cut_off(app: Flask) -> None:
+    assert register(app, "é" * 100 + "1") == 201
+    person = Person(app.test_client())
+    assert login(person, "a@example.com", "é" * 100 + "2") == 401
+    assert login(person, "a@example.com", "é" * 100 + "1") == 200
+
+
+def test_11_hashes_of_the_replaced_service_verify_and_are_renewed(
+    company: Company, database: Database[Document]
+) -> None:
+    plain = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    user_id = ObjectId()
+    database.users.insert_one(
+        {
+            "_id": user_id,
+            "name": "Old Timer",
+            "email": "old@example.com",
+            "role": "interviewer",
+            "status": "active",
+            "passwordHash": plain,
+        }
+    )
+    assert login(company.anyone, "old@example.com", "not the password") == 401
+    assert login(company.anyone, "old@example.com", PASSWORD) == 200
+    renewed = database.users.find_one({"_id": user_id})
+    assert renewed is not None
+    assert renewed["passwordHash"] != plain
+    assert renewed["passwordScheme"] == "bcrypt-hmac-sha384"
+    assert login(company.anyone, "old@example.com", PASSWORD) == 200
+
+
+def test_12_unknown_and_known_addresses_answer_alike(company: Company) -> None:
+    known = [company.staff().email for _ in range(4)]
+    answers = set()
+    for email in [*known, "nobody@example.com"]:
+        body = {"email": email, "password": "not the password"}
+        answer = company.anyone.post("/api/auth/login", body)
+        answers.add((answer.status_code, answer.json["message"]))
+    assert answers == {(401, "Invalid credentials")}
+
+
+def test_12_nor_can_they_be_told_apart_by_time(company: Company) -> None:
+    """The area under the ROC curve of a classifier by time alone, over interleaved tries."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    known = company.staff().email
+    for number in range(TRIES * 2):
+        is_known = number % 2 == 0
+        # Nobody is slowed: each try comes from an address and at an account of its own.
+        email = known if is_known else f"nobody{number}@example.com"
+        _forget_attempts(company)
+        started = time.perf_counter()
+        assert login(company.anyone, email, "not the password") == 401
+        times[is_known].append(time.perf_counter() - started)
+    wins = sum(a > b for a in times[True] for b in times[False])
+    area = wins / (len(times[True]) * len(times[False]))
+    assert 0.4 <= area <= 0.6
+
+
+def test_14_guessing_is_refused_after_a_while(company: Company) -> None:
+    victim = company.staff()
+    answers = [login(company.anyone, victim.email, f"guess number {n}") for n in range(12)]
+    assert answers[:10] == [401] * 10
+    assert answers[10:] == [429, 429]
+    body = {"email": victim.email, "password": PASSWORD}
+    refused = company.anyone.post("/api/auth/login", body)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 900
+
+
+def test_14_a_third_party_cannot_lock_a_victim_out(company: Company) -> None:
+    victim = company.staff()
+    for number in range(30):
+        client = Person(company.app.test_client())
+        environ = {"REMOTE_ADDR": f"192.0.2.{number // 8}"}
+        body = {"email": victim.email, "password": "a wrong guess"}
+        client.call("POST", "/api/auth/login", body, environ_base=environ)
+    assert login(company.anyone, victim.email, PASSWORD) == 200
+
+
+def test_14_forwarded_addresses_count_only_from_trusted_proxies(company: Company) -> None:
+    victim = company.staff()
+    answers = [
+        login(
+            company.anyone,
+            victim.email,
+            "a wrong guess",
+            **{"X-Forwarded-For": f"198.51.100.{number}"},
+        )
+        for number in range(11)
+    ]
+    assert answers[-1] == 429
+
+
+def _forget_attempts(company: Company) -> None:
+    services = company.app.extensions["services"]
+    for key in services.redis.scan_iter("throttle:*"):
+        services.redis.delete(key)
