@@ -53,7 +53,8 @@ clean-data: ## Remove ./var: the embedded stores' data and the development secre
 	rm -rf ./var
 
 $(INSTALLED): requirements-dev.txt
-	@for python in $(PYTHONS); do \
+	@found=; \
+	for python in $(PYTHONS); do \
 		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			found=$$python; break; \
 		fi; \
@@ -62,6 +63,7 @@ $(INSTALLED): requirements-dev.txt
 		echo 'Python 3.11 or newer is needed, and none of these is: $(PYTHONS)' >&2; exit 1; \
 	fi; \
 	$$found -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@echo 'Installing into $(VENV), which takes a minute...'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-dev.txt
 	@touch $@

@@ -11,6 +11,7 @@ from . import __version__
 from .auth import guard
 from .auth.routes import auth_blueprint, users_blueprint
 from .auth.tokens import Tokens
+from .candidates.routes import candidates_blueprint, own_profile_blueprint
 from .core import http, queueing
 from .core import logging as service_logging
 from .core.draining import Draining
@@ -18,6 +19,7 @@ from .core.settings import Settings
 from .health.metrics import Metrics
 from .health.routes import blueprint as health_blueprint
 from .health.service import HealthService
+from .lots.routes import lots_blueprint
 from .wiring import Services
 
 
@@ -43,6 +45,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         health_blueprint(_health(services), metrics, settings),
         auth_blueprint(services.auth, tokens),
         users_blueprint(services.accounts),
+        candidates_blueprint(services.candidates, services.candidate_import),
+        own_profile_blueprint(services.candidates),
+        lots_blueprint(services.lots, services.draws),
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(

@@ -19,6 +19,9 @@ from .auth.repository import (
 )
 from .auth.service import AuthService, SessionEnds
 from .auth.throttle import LoginThrottle
+from .candidates.imports import CandidateImport
+from .candidates.repository import CandidateProfileRepository
+from .candidates.service import CandidateService
 from .core import mongo, redis
 from .core.broadcast import Broadcaster
 from .core.mongo import Repository, Store
@@ -26,6 +29,9 @@ from .core.queueing import JobQueue
 from .core.security import PasswordHasher
 from .core.settings import Settings
 from .core.workpool import Workpool
+from .lots.drawing import DrawService
+from .lots.repository import DrawRepository, LotRepository
+from .lots.service import LotService
 from .notifications.channels import EmailChannel, SmsChannel
 from .notifications.repository import NotificationRepository
 from .notifications.service import NotificationService
@@ -111,6 +117,18 @@ class Services:
     def session_events(self) -> SessionLogRepository:
         return SessionLogRepository(self.store)
 
+    @cached_property
+    def candidate_profiles(self) -> CandidateProfileRepository:
+        return CandidateProfileRepository(self.store, self.users.by_ids)
+
+    @cached_property
+    def lot_records(self) -> LotRepository:
+        return LotRepository(self.store)
+
+    @cached_property
+    def lot_draws(self) -> DrawRepository:
+        return DrawRepository(self.store)
+
     @property
     def repositories(self) -> Sequence[Repository]:
         """Every collection that the release phase prepares."""
@@ -122,6 +140,9 @@ class Services:
             self.locks,
             self.outbox,
             self.session_events,
+            self.candidate_profiles,
+            self.lot_records,
+            self.lot_draws,
         )
 
     # Services
@@ -196,4 +217,37 @@ class Services:
             self.session_ends,
             self.audit,
             self.settings.refresh_expires_in,
+        )
+
+    @cached_property
+    def candidates(self) -> CandidateService:
+        return CandidateService(
+            self.store,
+            self.candidate_profiles,
+            self.accounts,
+            self.sessions,
+            self.session_ends,
+            self.notifications,
+            self.audit,
+        )
+
+    @cached_property
+    def candidate_import(self) -> CandidateImport:
+        return CandidateImport(
+            self.store, self.candidate_profiles, self.accounts, self.notifications, self.audit
+        )
+
+    @cached_property
+    def lots(self) -> LotService:
+        return LotService(self.store, self.lot_records, self.candidates, self.audit)
+
+    @cached_property
+    def draws(self) -> DrawService:
+        return DrawService(
+            self.store,
+            self.lot_records,
+            self.lot_draws,
+            self.candidates,
+            self.accounts,
+            self.audit,
         )

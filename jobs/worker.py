@@ -15,6 +15,7 @@ from redis import Redis
 from redis.client import PubSubWorkerThread
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.scheduler import RQScheduler
@@ -104,6 +105,8 @@ class NotificationWorker(HerokuWorker):
             connection=self.connection,
             logging_level=logging.WARNING,
             serializer=JSONSerializer,
+            # The same after Redis was away, so that the lock from before is taken up again.
+            name=f"{self.hostname}-{self.pid}",
         )
         self.scheduler.acquire_locks(auto_start=True)
 
@@ -121,6 +124,8 @@ def run(url: str) -> None:
             worker.work(with_scheduler=True, logging_level="WARNING")
             if worker.stopping:
                 return
+        except StopRequested:
+            return
         except RedisError as error:
             log.warning("waiting for Redis: %s", error)
         time.sleep(REDIS_RETRY_INTERVAL)

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -97,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
         plan = self.provider.plans[to]
         answer = plan.popleft() if plan else ACCEPT
         self.provider.received.append(Received(to, message, time.monotonic()))
-        self.behave(answer)
+        with suppress(ConnectionError):
+            self.behave(answer)
 
     def behave(self, answer: Answer) -> None:
         self.provider.closing.wait(answer.delay)

@@ -14,6 +14,9 @@ from interview_platform.core.settings import Settings
 
 PASSWORD = "correct horse battery"
 
+# What a password's hash looks like; no answer of any call in any test may hold one.
+HASH_TRACES = (b"passwordHash", b"$2b$", b"$2a$")
+
 _numbers = count(1)
 
 
@@ -52,7 +55,10 @@ class Person:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         if body is not None:
             options["json"] = body
-        return self.client.open(path, method=method, headers=headers, **options)
+        answer = self.client.open(path, method=method, headers=headers, **options)
+        for trace in HASH_TRACES:
+            assert trace not in answer.get_data(), f"{method} {path} tells a hash"
+        return answer
 
     def get(self, path: str, **query: Any) -> TestResponse:
         return self.call("GET", path, **({"query_string": query} if query else {}))

@@ -14,6 +14,8 @@ from bson import ObjectId
 from ..auth.model import UserStatus
 from ..core.mongo import Document
 
+# How many changes of its lot status a profile remembers.
+MAX_HISTORY = 100
 # What of a candidate is kept with the account; the rest is the profile's.
 ACCOUNT_FIELDS = frozenset(
     {"name", "email", "phone", "timezone", "notificationChannel", "password", "status"}

@@ -15,14 +15,13 @@ from ..core.mongo import Document, Repository, Session, Store
 from ..core.paging import Page, PageRequest
 from .model import (
     ELIGIBLE,
+    MAX_HISTORY,
     CandidateRef,
     Criteria,
     LotStatus,
     fold,
     index_terms,
-    search_words,
 )
-from .schemas import MAX_HISTORY
 
 UsersByIds = Callable[[Iterable[ObjectId]], Mapping[ObjectId, Document]]
 
@@ -108,9 +107,7 @@ class CandidateProfileRepository(Repository):
         for key in ("user", "_id"):
             rest = [some_id for some_id in ids if some_id not in refs]
             if rest:
-                found = self._collection.find(
-                    {key: {"$in": rest}}, {"user": True}, session=session
-                )
+                found = self._collection.find({key: {"$in": rest}}, {"user": True}, session=session)
                 refs |= {each[key]: CandidateRef(each["user"], each["_id"]) for each in found}
         return refs
 
@@ -225,7 +222,7 @@ def _remember(entry: Document) -> Document:
 
 def _query(filters: Mapping[str, Any]) -> Document:
     query: Document = {}
-    if words := search_words(filters.get("q", "")):
+    if words := fold(filters.get("q", "")).split():
         query["index.search"] = {"$all": [re.compile("^" + re.escape(word)) for word in words]}
     for name, field in (("skill", "index.skills"), ("tag", "index.tags")):
         if name in filters:

@@ -27,11 +27,10 @@ from ..core.schemas import (
     TimeZone,
     WebAddress,
 )
-from .model import LotStatus, fold
+from .model import MAX_HISTORY, LotStatus, fold
 
 MAX_LABELS = 50
 MAX_LABEL_LENGTH = 64
-MAX_HISTORY = 100
 
 # What a spreadsheet may take for the start of a formula, full-width forms included.
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -63,18 +62,19 @@ class Labels(ListOf):
         super().__init__(label, description, most=MAX_LABELS, example=example, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        labels: list[Any] = super()._deserialize(value, attr, data, **kwargs)
         kept: dict[str, str] = {}
-        for label in super()._deserialize(value, attr, data, **kwargs):
+        for label in labels:
             kept.setdefault(fold(label), label)
         return list(kept.values())
 
 
-def skills_field() -> Labels:
-    return Labels("What the candidate can do.", example=["Python", "PostgreSQL"])
+def skills_field(description: str = "What the candidate can do.") -> Labels:
+    return Labels(description, example=["Python", "PostgreSQL"])
 
 
-def tags_field() -> Labels:
-    return Labels("What the candidate is filed under.", example=["backend", "remote"])
+def tags_field(description: str = "What the candidate is filed under.") -> Labels:
+    return Labels(description, example=["backend", "remote"])
 
 
 def resume_field() -> WebAddress:
@@ -103,9 +103,7 @@ def notes_field() -> PlainText:
 
 
 def candidate_name_field(**kwargs: Any) -> PlainText:
-    return PlainText(
-        "The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs
-    )
+    return PlainText("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
 
 
 class OwnProfileUpdateSchema(Schema):
@@ -235,9 +233,7 @@ class CandidatePageSchema(PageEnvelope):
 
 
 class ImportQuery(Schema):
-    dryRun = Flag(
-        "Only tell what an import would do.", example=True, load_default=False
-    )
+    dryRun = Flag("Only tell what an import would do.", example=True, load_default=False)
     invite = Flag(
         "Send each new candidate an invitation. Without it nobody is written to.",
         example=False,

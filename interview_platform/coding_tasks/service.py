@@ -77,7 +77,7 @@ class CodingTaskService:
         transaction(self._store, remove)
 
     def hold(self, task_id: ObjectId, session: Session) -> bool:
-        """Keep the task from being deleted until the transaction ends; False where there is none."""
+        """Keep the task until the transaction ends; False where there is none."""
         return self._tasks.hold(task_id, session)
 
     def find(self, task_id: ObjectId) -> Document | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ def loads(text: str | bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Write JSON, with ids and times as the wire contract has them."""
+    """Write JSON, with ids and times as the wire contract has them, and bytes in base64."""
     return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
@@ -63,4 +64,6 @@ def _default(value: Any) -> Any:
         return str(value)
     if isinstance(value, datetime):
         return isoformat(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     raise TypeError(type(value).__name__)

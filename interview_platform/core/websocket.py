@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 RECEIVE_BYTES = 64 * 1024
-CLOSE_TIMEOUT = 2.0
+CLOSE_TIMEOUT = 4.0
 """Seconds that a peer has to answer a close frame, or to hear why it is being cut off."""
 
 _HANDSHAKE_HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")

@@ -104,9 +104,7 @@ def _can_be_interviewed(user: Document | None) -> bool:
 
 
 def _can_interview(user: Document | None) -> bool:
-    return (
-        user is not None and user["role"] in STAFF and user.get("status") == UserStatus.ACTIVE
-    )
+    return user is not None and user["role"] in STAFF and user.get("status") == UserStatus.ACTIVE
 
 
 def _spelled(interview: Document) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Protocol
 
 from bson import ObjectId
 
 from ..auth.model import Actor
+from ..candidates.model import LotStatus
 from ..candidates.service import CandidateService
 from ..core.clock import isoformat, utcnow
+from ..core.errors import Conflict, NotFound
 from ..core.mongo import Document, Session, Store, transaction
 from .access import check_access
 from .details import InterviewDetails
@@ -86,9 +89,15 @@ class LifeCycleService:
             after = self._interviews.transition(
                 interview_id, InterviewStatus.LIVE, changes, session
             )
-            self._candidates.set_lot_status(
-                after["candidate"], "interviewed", ("pending",), actor, session
-            )
+            # What has been decided about the candidate meanwhile stands.
+            with suppress(NotFound, Conflict):
+                self._candidates.set_lot_status(
+                    after["candidate"],
+                    LotStatus.INTERVIEWED,
+                    (LotStatus.PENDING,),
+                    actor,
+                    session,
+                )
             self._steps.write("interview.ended", actor, interview_id, session)
             return after
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from bson import ObjectId
 
 from ..auth.model import Actor
+from ..candidates.model import LotStatus
 from ..candidates.service import CandidateService
 from ..coding_tasks.service import CodingTaskService
 from ..core.clock import isoformat, utcnow
-from ..core.errors import Invalid
+from ..core.errors import Conflict, Invalid, NotFound
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.security import random_token
 from ..lots.service import LotService
@@ -74,9 +76,15 @@ class SchedulingService:
             _refuse(people.faults() | self._unknown(fields, session))
             self._bookings.check_free(interview, session)
             created = self._interviews.add(interview, session)
-            self._candidates.set_lot_status(
-                created["candidate"], "pending", ("unassigned", "shortlisted"), actor, session
-            )
+            # Whoever has come further, or lacks a profile, stays as they are.
+            with suppress(NotFound, Conflict):
+                self._candidates.set_lot_status(
+                    created["candidate"],
+                    LotStatus.PENDING,
+                    (LotStatus.UNASSIGNED, LotStatus.SHORTLISTED),
+                    actor,
+                    session,
+                )
             self._steps.write(
                 "interview.scheduled", actor, created["_id"], session, **created["schedule"]
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, validate, validates_schema
 
 from ..auth.schemas import UserRefSchema
 from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
@@ -22,7 +22,6 @@ from ..core.schemas import (
     Text,
     Timestamp,
 )
-from ..lots.schemas import LotRefSchema
 from ..session_log.entry import TYPES
 from .model import MAX_CRITERIA, MAX_FEEDBACK, InterviewStatus, Recommendation
 
@@ -50,6 +49,10 @@ def lot_id_field(**kwargs: bool) -> Id:
 
 def task_id_field(**kwargs: bool) -> Id:
     return Id("The id of the coding task.", attribute="codingTask", **kwargs)
+
+
+def score_field(description: str) -> Decimal:
+    return Decimal(description, least=0, most=100, allow_none=True, example=87.5)
 
 
 class ScheduleSchema(Schema):
@@ -125,14 +128,17 @@ class OutcomeSchema(Schema):
         allow_none=True,
         example="Calm and clear; would work with her tomorrow.",
     )
-    attentivenessScore = Decimal(
-        "How attentive the candidate was; what was measured, if left out.",
-        least=0,
-        most=100,
-        allow_none=True,
-        example=87.5,
+    attentivenessScore = score_field(
+        "How attentive the candidate was; what was measured, if left out."
     )
     scorecard = Part(ScorecardSchema, "What the interviewer concludes.", allow_none=True)
+
+
+class LotNameSchema(Schema):
+    """Which lot it is."""
+
+    id = Id("The lot's id.", attribute="_id")
+    name = Text("What the lot is called.", most=200, example="Backend, spring")
 
 
 class InterviewSchema(Schema):
@@ -151,14 +157,81 @@ class InterviewSchema(Schema):
     cancelReason = Text("Why it was cancelled, or null.", most=1000, allow_none=True)
     createdAt = Timestamp("When it was scheduled.")
     updatedAt = Timestamp("When it was last changed.")
-    lot = Part(LotRefSchema, "The lot that the candidate came from, or null. Staff.", allow_none=True)
-    createdBy = Id("The id of the admin who scheduled it. Staff.", allow_none=True)
-    feedback = Text("What the interviewer has to say, or null. Staff.", most=MAX_FEEDBACK)
-    attentivenessScore = Decimal(
-        "How attentive the candidate was, or null. Staff.",
-        least=0,
-        most=100,
+    lot = Part(LotNameSchema, "Staff: where the candidate came from, or null.", allow_none=True)
+    createdBy = Id("Staff: the id of the admin who scheduled it.", allow_none=True)
+    feedback = Text(
+        "Staff: what the interviewer has to say, or null.",
+        most=MAX_FEEDBACK,
         allow_none=True,
-        example=87.5,
+        example="Calm and clear; would work with her tomorrow.",
     )
-    scorecard = Part(ScorecardSchema, "What the interviewer concludes, or null. Staff.", allow_none=True)
+    attentivenessScore = score_field("Staff: how attentive the candidate was, or null.")
+    scorecard = Part(
+        ScorecardSchema, "Staff: what the interviewer concludes, or null.", allow_none=True
+    )
+
+
+class InterviewDetailSchema(InterviewSchema):
+    """An interview with its whole task, or what a candidate may see of that."""
+
+    codingTask = Part(
+        CodingTaskSchema,
+        "What is worked on, or null. Candidates see no hidden test.",
+        allow_none=True,
+    )
+
+
+class InterviewAnswerSchema(Schema):
+    interview = Part(InterviewSchema, "The interview.")
+
+
+class InterviewDetailAnswerSchema(Schema):
+    interview = Part(InterviewDetailSchema, "The interview.")
+
+
+class InterviewPageSchema(PageEnvelope):
+    interviews = ListOf(
+        Part(InterviewSchema, "An interview."), "The page's interviews, by start.", most=200
+    )
+
+
+class OwnInterviewQuery(PageQuery):
+    status = Choice("Only interviews in this state.", InterviewStatus)
+
+
+class InterviewQuery(OwnInterviewQuery):
+    interviewerId = Id("Only interviews by this interviewer.", attribute="interviewer")
+    candidateId = Id("Only interviews of this candidate's account.", attribute="candidate")
+    lotId = Id("Only interviews of candidates from this lot.", attribute="lot")
+    since = Timestamp("Only interviews that begin then or later.", data_key="from")
+    until = Timestamp("Only interviews that begin before.", data_key="to")
+
+
+class LogQuery(PageQuery):
+    type = Choice("Only entries of this type.", TYPES)
+    order = Choice(
+        "`asc`: the oldest first; `desc`: the newest first.", ("asc", "desc"), load_default="desc"
+    )
+
+
+class LogActorSchema(Schema):
+    """Who did it."""
+
+    userId = Id("The account's id.", allow_none=True)
+    name = Text("The person's name then.", most=200, allow_none=True, example="Ada Lovelace")
+    role = Text("The person's role then.", most=64, allow_none=True, example="candidate")
+
+
+class LogEntrySchema(Schema):
+    """Something that happened in an interview."""
+
+    id = Id("The entry's id.", attribute="_id")
+    seq = Number("Its place in the interview's log, from 1.", allow_none=True, example=1)
+    type = Choice("What kind of thing happened.", TYPES)
+    timestamp = Timestamp("When it happened.")
+    actor = Part(LogActorSchema, "Who did it, or null.", allow_none=True)
+    data = Json("What happened, by its type.", example={"event": "interview.started"})
+
+
+class LogPageSchema(PageEnvelope):
+    logs = ListOf(Part(LogEntrySchema, "An entry."), "The page's entries, in order.", most=200)

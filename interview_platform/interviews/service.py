@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any, Literal
+
 from bson import ObjectId
 
 from ..auth.model import Actor
@@ -31,22 +34,40 @@ class InterviewService:
         actor: Actor,
         action: str,
         page: PageRequest,
-        match: Document,
         *,
+        since: datetime | None = None,
+        until: datetime | None = None,
         ascending: bool = False,
+        **match: Any,
     ) -> Page[Document]:
-        """Return the interviews that `actor` may do `action` to and that match, by start.
+        """Return the interviews that `actor` may do `action` to and whose fields match.
 
-        The latest comes first unless `ascending`.
+        By start, the latest first unless `ascending`; those that begin at `since` or
+        later, and before `until`.
         """
-        match = {**match, **own(actor, action)}
-        found = self._interviews.page(page, match, ascending=ascending)
+        found = self._interviews.page(
+            page, {**match, **own(actor, action)}, since=since, until=until, ascending=ascending
+        )
         return Page(self._details.brief(found.items, actor.role), found.next)
 
     def get(self, actor: Actor, interview_id: ObjectId) -> Document:
         """Return an interview with its whole task. Raises `NotFound`."""
         interview = self._interviews.by_id(interview_id)
         return self._details.full(check_access(actor, "interviews.get", interview), actor.role)
+
+    def logs(
+        self,
+        actor: Actor,
+        interview_id: ObjectId,
+        page: PageRequest,
+        *,
+        type: str | None = None,  # noqa: A002
+        order: Literal["asc", "desc"] = "desc",
+    ) -> Page[Document]:
+        """Return what happened in an interview, or what of one type. Raises `NotFound`."""
+        found = self._interviews.participants(interview_id)
+        check_access(actor, "interviews.list_logs", found)
+        return self._session_log.page(interview_id, page, type=type, newest_first=order == "desc")
 
     def admit(self, actor: Actor, interview_id: ObjectId) -> InterviewRef:
         """Return the interview whose room `actor` may enter.

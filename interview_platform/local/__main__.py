@@ -29,7 +29,7 @@ from interview_platform.core.settings import Settings, SettingsError
 from interview_platform.local.leash import GRACE, leashed
 from interview_platform.local.stores import EmbeddedMongo, EmbeddedRedis, StoreError, free_port
 
-POLL_INTERVAL = 0.1  # seconds
+POLL_INTERVAL = 0.2  # seconds
 
 BANNER = """
   Smart Interview is ready at {url}
@@ -64,8 +64,8 @@ class _Console:
 def main() -> int:
     """Run the service until it is told to stop, and return the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    load_dotenv(".env")
     try:
+        load_dotenv(".env")
         settings = Settings.from_env()
         with ExitStack() as stack:
             return _run(_complete(settings, stack))

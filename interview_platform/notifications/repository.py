@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from bson import ObjectId
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel
 
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session
@@ -26,17 +26,9 @@ class NotificationRepository(Repository):
 
     COLLECTION = "notifications"
     INDEXES = (
-        IndexModel(
-            [("dedupeKey", ASCENDING)],
-            unique=True,
-            partialFilterExpression={"dedupeKey": {"$exists": True}},
-        ),
-        IndexModel(
-            [("sweepAt", ASCENDING)], partialFilterExpression={"sweepAt": {"$exists": True}}
-        ),
-        IndexModel(
-            [("interview", ASCENDING)], partialFilterExpression={"interview": {"$exists": True}}
-        ),
+        IndexModel([("dedupeKey", ASCENDING)], unique=True, sparse=True),
+        IndexModel([("sweepAt", ASCENDING)], sparse=True),
+        IndexModel([("interview", ASCENDING), ("status", ASCENDING)]),
     )
     VALIDATOR = {
         "bsonType": "object",
@@ -63,16 +55,15 @@ class NotificationRepository(Repository):
             "createdAt": now,
             "updatedAt": now,
         }
+        same: Document = {"dedupeKey": initial.pop("dedupeKey")}
         # An upsert, because a duplicate key would abort the caller's transaction.
-        found = self._collection.find_one_and_update(
-            {"dedupeKey": initial.pop("dedupeKey")},
-            {"$setOnInsert": initial},
-            projection={"_id": True},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=session,
+        result = self._collection.update_one(
+            same, {"$setOnInsert": initial}, upsert=True, session=session
         )
-        return cast(ObjectId, cast(Document, found)["_id"])
+        if result.upserted_id is None:
+            found = self._collection.find_one(same, {"_id": True}, session=session)
+            return cast(ObjectId, cast(Document, found)["_id"])
+        return cast(ObjectId, result.upserted_id)
 
     def mark_queued(self, ids: Sequence[ObjectId], *, sweep_at: datetime) -> None:
         """Note that the rows are on the queue, but for those that a worker has taken already."""
@@ -96,15 +87,15 @@ class NotificationRepository(Repository):
     ) -> Document | None:
         """Lease the row for `duration`; None unless it is open, due and nobody holds it."""
         now = utcnow()
-        return self._collection.find_one_and_update(
-            {
-                "_id": notification_id,
-                "nextAttemptAt": {"$not": {"$gt": now}},
-                **_free(now),
-            },
+        # Two steps, because the embedded store scans the collection to answer with what it
+        # updated. The token makes them as good as one.
+        result = self._collection.update_one(
+            {"_id": notification_id, "nextAttemptAt": {"$not": {"$gt": now}}, **_free(now)},
             {"$set": {"status": "queued", **_leased(token, now + duration), "updatedAt": now}},
-            return_document=ReturnDocument.AFTER,
         )
+        if result.matched_count == 0:
+            return None
+        return self._collection.find_one({"_id": notification_id, "lease.token": token})
 
     def renew(
         self, notification_id: ObjectId, *, token: str, duration: timedelta, channel: str

@@ -120,13 +120,16 @@ class Packet(packet.Packet):  # type: ignore[misc]
 class EngineServer(engineio.Server):  # type: ignore[misc]
     """Engine.IO over `core.websocket`, which never waits for a client that does not read."""
 
+    _async: dict[str, Any]
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._async = {**self._async, "websocket": _websocket_transport}
 
     def disconnect(self, sid: str | None = None) -> None:
         """Close the connection `sid`, or every one."""
-        for connection in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
+        for one in [sid] if sid else list(self.sockets):
+            connection = self.sockets.pop(one, None)
             if connection is not None:
                 connection.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 

@@ -85,10 +85,10 @@ def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:
         raise Invalid({field: ["Holds a value that cannot be stored."]}) from error
 
 
-def _depth(content: object) -> int:
+def _depth(content: Mapping[str, Any]) -> int:
     """Return how deep `content` is nested, or more than `MAX_DEPTH` where it is deeper."""
     depth = 0
-    level = [content]
+    level: list[Any] = [content]
     while level and depth <= MAX_DEPTH:
         depth += 1
         level = [

@@ -20,7 +20,7 @@ from pymongo.read_preferences import ReadPreference
 
 from ..core import mongo
 from ..core.mongo import Document, Repository, Session, Store
-from ..core.paging import Page, PageRequest
+from ..core.paging import Page, PageRequest, invalid_cursor
 from .entry import TYPES
 
 # How many numbers one read covers, and how many old documents one transaction numbers.
@@ -33,17 +33,17 @@ _WRITE_CONFLICT = 112
 _REFUSALS = frozenset({2, 14, 22, 52, 121, 10334})
 
 
-class Stopped(Exception):  # noqa: N818
-    """An insert went no further than a document that is `taken` or that the store refuses.
+class Stopped(Exception):
+    """An insert went no further than document `at`, for the reason that `code` gives.
 
     The first `stored` documents are stored, and none from `at` on.
     """
 
-    def __init__(self, stored: int, at: int, *, taken: bool) -> None:
-        super().__init__(f"stored {stored}, stopped at {at}")
+    def __init__(self, stored: int, at: int, code: int) -> None:
+        super().__init__(f"stored {stored} documents, stopped at {at} with code {code}")
         self.stored = stored
         self.at = at
-        self.taken = taken
+        self.refused = code in _REFUSALS
 
 
 class SessionLogRepository(Repository):
@@ -62,12 +62,12 @@ class SessionLogRepository(Repository):
         # Only what `upgrade` has not seen yet, in its order: empty from then on.
         IndexModel(
             [("interview", ASCENDING), ("timestamp", ASCENDING), ("_id", ASCENDING)],
-            partialFilterExpression={"seq": None},
+            partialFilterExpression={"seq": {"$eq": None}},
         ),
     )
     VALIDATOR = {
         "bsonType": "object",
-        "required": ["interview", "seq", "type", "timestamp"],
+        "required": ["interview", "type", "timestamp"],
         "properties": {
             "interview": {"bsonType": "objectId"},
             "seq": {"bsonType": ["int", "long"], "minimum": 1},
@@ -100,7 +100,8 @@ class SessionLogRepository(Repository):
             code, at = failures[0]["code"], failures[0]["index"]
             if code != _DUPLICATE_KEY and code not in _REFUSALS:
                 raise
-            raise Stopped(details["nInserted"], at, taken=code == _DUPLICATE_KEY) from error
+            # Without the cause: PyMongo's message spells out the documents.
+            raise Stopped(details["nInserted"], at, code) from None
 
     def insert_in(self, session: Session, documents: Sequence[Document]) -> None:
         """Insert `documents` in the transaction of `session`.
@@ -134,7 +135,7 @@ class SessionLogRepository(Repository):
     def since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
         """Yield number and id of every event after number `seq`, in order."""
         while True:
-            query = {"interview": interview_id, "seq": {"$gt": seq, "$lte": seq + _WINDOW}}
+            query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + _WINDOW}}
             found = list(self._durable.find(query, {"seq": True}).sort("seq", ASCENDING))
             for document in found:
                 yield document["seq"], document["_id"]
@@ -147,17 +148,18 @@ class SessionLogRepository(Repository):
     ) -> Page[Document]:
         """Return events by number, those of one type where `kind` names it."""
         wanted = page.limit + 1
+        key = _number(page)
         if newest_first:
-            before = page.after[0] if page.after else self.last_seq(interview_id) + 1
+            before = self.last_seq(interview_id) + 1 if key is None else key
             numbers = {"$gte": 1, "$lt": before}
             nearest = {"$gte": max(1, before - wanted), "$lt": before}
         else:
-            after = page.after[0] if page.after else 0
-            numbers = {"$gt": max(0, after)}
-            nearest = {"$gt": max(0, after), "$lte": after + wanted}
-        query = {"interview": interview_id, "seq": numbers, "type": kind}
-        if kind is None:
-            query = {"interview": interview_id, "seq": nearest}
+            first = 1 if key is None else max(1, key + 1)
+            numbers = {"$gte": first}
+            nearest = {"$gte": first, "$lt": first + wanted}
+        query: Document = {"interview": interview_id, "seq": nearest}
+        if kind is not None:
+            query = {"interview": interview_id, "type": kind, "seq": numbers}
         order = DESCENDING if newest_first else ASCENDING
         found = self._durable.find(query).sort("seq", order).limit(wanted)
         return Page.cut(list(found), page.limit, lambda document: (document["seq"],))
@@ -168,7 +170,7 @@ class SessionLogRepository(Repository):
         Safe while others write. Builds the indexes first, since it relies on them.
         """
         with pymongo.timeout(0):
-            self._collection.create_indexes(self.INDEXES)
+            self._collection.create_indexes(list(self.INDEXES))
         while mongo.transaction(self._store, self._number_some):
             pass
 
@@ -202,12 +204,21 @@ class SessionLogRepository(Repository):
         # Within a transaction its own read concern holds.
         collection = self._durable if session is None else self._collection
         found = collection.find_one(
-            {"interview": interview_id, "seq": {"$gt": seq, "$lte": seq + width}},
+            {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + width}},
             {"_id": False, "seq": True},
             sort=[("seq", DESCENDING)],
             session=session,
         )
         return found["seq"] if found else None
+
+
+def _number(page: PageRequest) -> int | None:
+    if page.after is None:
+        return None
+    (seq,) = page.after
+    if not isinstance(seq, int):
+        raise invalid_cursor()
+    return seq
 
 
 def _overtaken(error: BulkWriteError) -> bool:

@@ -1,114 +1,62 @@
 """Group commit: many events, of many interviews, in one write to the store.
 
-What is appended waits for the write before it to end, so an idle log is written at once
-and a busy one in batches. Two kinds of logs: of most, this process knows the last number,
-and their events are written together, in one ordered insert. The others are written
-alone, after reading back what is stored: those met for the first time, those of which a
-write ended in doubt, and those that another process writes too, which would otherwise
-make the common insert stop again and again.
+What is appended waits for the write before it to end: alone in a quiet hour it is written
+at once, in a busy one with many others. Of most logs this process knows the last number,
+and their events are written together, in one ordered insert. The rest are written alone,
+after reading back what is stored: logs met for the first time, those of which a write
+ended in doubt, and those that another process writes too, which would otherwise make the
+common insert stop again and again.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict, deque
-from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError, wait
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
-from threading import Condition, Event, Lock, Thread
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from itertools import count
+from threading import Event, Lock, Thread
 
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from ..core.errors import Invalid, ServiceError, Unavailable
+from ..core.errors import Invalid
+from ..core.mongo import Document
+from .backlog import Backlog, Log, Waiting
 from .entry import Entry
 from .repository import SessionLogRepository, Stopped
 
 log = logging.getLogger(__name__)
 
-# What may wait for the store in this process; beyond it, appends are refused.
-MAX_WAITING = 10_000
-MAX_WAITING_BYTES = 16 * 1024 * 1024
+THREADS = 4
 
-# What one insert holds at most. The driver must not split it: only one message is ordered.
-_BATCH = 500
-_BATCH_BYTES = 4 * 1024 * 1024
-
-_THREADS = 4
-# Logs whose last number is remembered.
-_REMEMBERED = 5_000
-
-# All in seconds. Between two common inserts: what comes meanwhile shares the next one.
-_GATHER = 0.02
+# All in seconds. After an insert of several events: what comes meanwhile shares the next one.
+GATHER = 0.05
 # A log is written alone for so long after another process was seen to write it.
-_RIVALRY = 5.0
+RIVALRY = 5.0
 # Between two tries: at first, and at most.
-_RETRY = 0.05
-_RETRY_MOST = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    entry: Entry
-    stored: Future[int] = field(default_factory=Future)
-
-    def end(self, outcome: int | ServiceError) -> None:
-        # Closing gives up entries that a thread may be storing at this very moment.
-        with suppress(InvalidStateError):
-            if isinstance(outcome, int):
-                self.stored.set_result(outcome)
-            else:
-                self.stored.set_exception(outcome)
-
-
-@dataclass(slots=True, eq=False)
-class _Log:
-    """One interview's log: what waits to be written, and the last number known to be stored."""
-
-    interview_id: ObjectId
-    waiting: deque[_Waiting] = field(default_factory=deque)
-    last: int | None = None
-    in_doubt: bool = False
-    rivals_until: float = 0.0
-    # In a queue, or with a thread.
-    busy: bool = False
-
-    @property
-    def alone(self) -> bool:
-        return self.last is None or self.in_doubt or time.monotonic() < self.rivals_until
-
-
-_Batch = list[tuple[_Log, _Waiting]]
+RETRY = 0.05
+RETRY_MOST = 1.0
 
 
 class LogWriter:
     """Stores entries in the background, each log's in the order they were given.
 
-    Its threads start with the first entry; under gevent they are greenlets. A log is with
-    one of them at a time.
+    Its threads start with the first entry; under gevent they are greenlets.
     """
 
     def __init__(self, repository: SessionLogRepository) -> None:
         self._repository = repository
-        self._logs: OrderedDict[ObjectId, _Log] = OrderedDict()
-        self._waiting = 0
-        self._waiting_bytes = 0
-        # Guards what is above and what is queued; told of both.
-        self._changed = Condition(Lock())
-        self._together: list[_Log] = []
-        self._alone: deque[_Log] = deque()
-        self._inserting = False
-        self._threads: list[Thread] = []
+        self._backlog = Backlog()
         self._closing = Event()
-        self._store_is_away = False
+        self._starting = Lock()
+        self._started = False
+        self._away = False
 
     @property
     def waiting(self) -> int:
         """How many entries wait for the store."""
-        return self._waiting
+        return self._backlog.waiting
 
     def append(self, interview_id: ObjectId, entry: Entry) -> Future[int]:
         """Have `entry` stored; returns its number to come, at once.
@@ -117,105 +65,137 @@ class LogWriter:
         writer is closed before the store took it, and with `Invalid` if the store
         refuses the entry. It cannot be cancelled.
         """
-        waiting = _Waiting(entry)
-        with self._changed:
-            if self._is_full(entry) or self._closing.is_set():
-                waiting.end(Unavailable("The session log cannot be written, try again"))
-                return waiting.stored
-            waiting.stored.set_running_or_notify_cancel()
-            self._waiting += 1
-            self._waiting_bytes += entry.size
-            logged = self._find(interview_id)
-            logged.waiting.append(waiting)
-            if not logged.busy:
-                logged.busy = True
-                self._queue(logged)
-            threads = [] if self._threads else self._make_threads()
-        for thread in threads:
-            thread.start()
-        return waiting.stored
+        stored = self._backlog.add(interview_id, entry)
+        if not self._started:
+            self._start()
+        return stored
 
     def known(self, interview_id: ObjectId) -> int:
         """Return a number of this log that is known to be stored, 0 if none is."""
-        with self._changed:
-            logged = self._logs.get(interview_id)
-            return (logged.last or 0) if logged else 0
+        return self._backlog.known(interview_id)
 
     def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write: somebody else may write to it now."""
-        with self._changed:
-            if logged := self._logs.get(interview_id):
-                logged.in_doubt = True
+        self._backlog.doubt(interview_id)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
-        return not wait([waiting.stored for waiting in self._unstored()], timeout).not_done
+        return not wait(self._backlog.unended(), timeout).not_done
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush, then give up what is not stored after `timeout` seconds, and stop."""
         self.flush(timeout)
-        with self._changed:
-            self._closing.set()
-            self._changed.notify_all()
-        for waiting in self._unstored():
-            waiting.end(Unavailable("The session log was closed"))
+        self._closing.set()
+        self._backlog.close()
 
-    def _unstored(self) -> list[_Waiting]:
-        with self._changed:
-            return [waiting for logged in self._logs.values() for waiting in logged.waiting]
-
-    # Under the lock:
-
-    def _is_full(self, entry: Entry) -> bool:
-        return (
-            self._waiting >= MAX_WAITING or self._waiting_bytes + entry.size > MAX_WAITING_BYTES
-        )
-
-    def _find(self, interview_id: ObjectId) -> _Log:
-        logged = self._logs.get(interview_id)
-        if logged is None:
-            logged = self._logs[interview_id] = _Log(interview_id)
-            oldest = next(iter(self._logs.values()))
-            if len(self._logs) > _REMEMBERED and not oldest.busy:
-                del self._logs[oldest.interview_id]
-        else:
-            self._logs.move_to_end(interview_id)
-        return logged
-
-    def _queue(self, logged: _Log) -> None:
-        (self._alone if logged.alone else self._together).append(logged)
-        self._changed.notify()
-
-    def _make_threads(self) -> list[Thread]:
-        self._threads = [
-            Thread(target=self._run, name=f"session-log-{number}", daemon=True)
-            for number in range(_THREADS)
-        ]
-        return self._threads
-
-    # In the threads:
+    def _start(self) -> None:
+        with self._starting:
+            if self._started:
+                return
+            self._started = True
+        for number in range(THREADS):
+            Thread(target=self._run, name=f"session-log-{number}", daemon=True).start()
 
     def _run(self) -> None:
-        while work := self._next():
-            write, logs = work
+        while work := self._backlog.next():
             try:
-                write(logs)
+                if work.together:
+                    self._write_together(work.logs)
+                else:
+                    self._write_alone(work.logs[0])
             except Exception:
                 log.exception("the session log's writer failed and goes on")
-                self._doubt(logs)
-                self._closing.wait(_RETRY_MOST)
+                self._doubt(work.logs)
+                self._closing.wait(RETRY_MOST)
             finally:
-                self._give_back(logs, together=write == self._write_together)
+                self._backlog.give_back(work)
 
-    def _next(self) -> tuple[Callable[[list[_Log]], None], list[_Log]] | None:
-        """Wait for logs and tell how to write them; None when closed."""
-        with self._changed:
-            while not self._closing.is_set():
-                if self._alone:
-                    return self._write_alone, [self._alone.popleft()]
-                if self._together and not self._inserting:
-                    self._inserting = True
-                    logs, self._together = self._together, []
-                    return self._write_together, logs
-                self._changed.wait()
-        return None
+    def _write_together(self, logs: list[Log]) -> None:
+        batch = self._backlog.batch(logs)
+        try:
+            self._insert(batch)
+        except Stopped as stopped:
+            self._doubt([batch[stopped.at][0]])
+        except PyMongoError as error:
+            self._lost(error)
+            self._doubt([logged for logged, _ in batch])
+        else:
+            if len(batch) > 1:
+                self._closing.wait(GATHER)
+
+    def _write_alone(self, logged: Log) -> None:
+        for attempt in count():
+            delay = min(RETRY * 2**attempt, RETRY_MOST)
+            try:
+                if not self._read_back(logged) and attempt:
+                    # Nothing new to go by: what stands in the way is not stored for good yet.
+                    self._closing.wait(delay)
+                self._insert(self._backlog.batch([logged]))
+            except Stopped:
+                logged.in_doubt = True
+            except PyMongoError as error:
+                logged.in_doubt = True
+                self._lost(error)
+                self._closing.wait(delay)
+            else:
+                return
+            if self._closing.is_set():
+                return
+
+    def _insert(self, batch: list[tuple[Log, Waiting]]) -> None:
+        """Store `batch`, which holds each log's next entries in order.
+
+        Raises what the repository does, with the promises of entries before a stop kept,
+        and that of an entry that the store refuses broken.
+        """
+        lasts: dict[ObjectId, int] = {}
+        documents: list[Document] = []
+        for logged, waiting in batch:
+            seq = lasts.get(logged.interview_id, logged.last or 0) + 1
+            lasts[logged.interview_id] = seq
+            documents.append(waiting.entry.numbered(seq))
+        try:
+            self._repository.insert(documents)
+        except Stopped as stopped:
+            self._backlog.stored(batch[: stopped.stored])
+            if stopped.refused:
+                log.warning("the store refuses an event: %s", stopped)
+                refusal = Invalid({"data": ["The store refuses this event."]})
+                self._backlog.refused(*batch[stopped.at], refusal)
+            raise
+        self._backlog.stored(batch)
+        self._found()
+
+    def _read_back(self, logged: Log) -> bool:
+        """Bring what is known of the log up to date; tells whether there was anything new.
+
+        Entries of ours that are found have been stored by a write that ended in doubt.
+        """
+        logged.in_doubt = False
+        if logged.last is None:
+            logged.last = self._repository.last_seq(logged.interview_id)
+            return True
+        before = logged.last
+        for seq, entry_id in self._repository.since(logged.interview_id, before):
+            ours = self._backlog.first(logged)
+            if ours and ours.entry.id == entry_id:
+                self._backlog.stored([(logged, ours)])
+            else:
+                logged.last = seq
+                logged.rivals_until = time.monotonic() + RIVALRY
+        return logged.last > before
+
+    def _doubt(self, logs: Iterable[Log]) -> None:
+        for logged in logs:
+            logged.in_doubt = True
+
+    def _lost(self, error: PyMongoError) -> None:
+        if not self._away:
+            self._away = True
+            # Not the message: it may spell out the events.
+            log.warning("the store is away, %d events wait: %r", self.waiting, type(error))
+
+    def _found(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("the store is back")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from interview_platform.core.queueing import workers_alive
 from interview_platform.local.stores import EmbeddedRedis
 from tests.jobs.conftest import OpenDesk
 from tests.jobs.desk import alive, working
-from tests.live import wait_until
+from tests.live import ROOT, wait_until
 from tests.providers import NEVER, TOO_MANY, Answer, Provider
 
 
@@ -43,6 +45,21 @@ def test_a_worker_killed_while_sending_loses_nothing(
 
     assert (row["status"], row["attempts"]) == ("sent", 1)
     assert len(sendgrid.to(ada["email"])) == 2
+
+
+def test_several_workers_send_a_notification_once(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="5s")
+    ada = desk.person()
+    sendgrid.plan(ada["email"], Answer(delay=1.0))
+    with working(desk, tmp_path / "one"), working(desk, tmp_path / "other"):
+        notification = desk.keep(ada)
+        desk.services.notifications.dispatch([notification] * 6)
+        assert desk.closed(notification)["status"] == "sent"
+        wait_until(lambda: desk.services.queue.depth() == 0)
+
+    assert len(sendgrid.to(ada["email"])) == 1
 
 
 def test_redis_may_go_and_come_back(
@@ -120,6 +137,17 @@ def test_the_queue_shows_how_it_fares(open_desk: OpenDesk, tmp_path: Path) -> No
             desk.closed(notification)
         wait_until(lambda: queue.depth() == 0)
         assert queue.oldest_age() == 0.0
+
+
+def test_the_worker_does_not_load_the_web_application() -> None:
+    names = "{'flask', 'wsgi', 'interview_platform.app'}"
+    program = f"import sys, jobs.worker; print(*({names} & sys.modules.keys()))"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout.split() == []
 
 
 @contextmanager

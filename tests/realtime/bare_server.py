@@ -47,12 +47,15 @@ class Live:
     @contextmanager
     def client(self, *transports: str) -> Iterator[socketio.Client]:
         """Connect Socket.IO's own client: by long polling and then WebSocket, unless told."""
-        client = socketio.Client(reconnection=False)
-        client.connect(self.url, namespaces=["/bare"], transports=transports or None)
-        try:
-            yield client
-        finally:
-            client.disconnect()
+        with requests.Session() as session:
+            client = socketio.Client(reconnection=False, http_session=session)
+            client.connect(self.url, namespaces=["/bare"], transports=transports or None)
+            connection = client.eio.ws
+            try:
+                yield client
+            finally:
+                client.disconnect()
+                connection.shutdown()  # which it leaves out where the server closes first
 
     def websocket(self, **options: Any) -> WebSocket:
         """Open a WebSocket that has said nothing yet, with the server's greeting read."""
@@ -109,9 +112,21 @@ def frame(data: bytes, opcode: int = ABNF.OPCODE_TEXT, *, fin: int = 1, rsv1: in
     return encoded
 
 
+def send_raw(connection: WebSocket, data: bytes) -> None:
+    assert connection.sock is not None
+    connection.sock.sendall(data)
+
+
+def reset(connection: WebSocket) -> None:
+    """End the connection as a machine that vanished would, without a word."""
+    assert connection.sock is not None
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.sock.close()
+
+
 def read_to_the_end(connection: WebSocket) -> tuple[list[bytes], int]:
     """Return the messages that still come, and the code that the connection closes with."""
-    messages = []
+    messages: list[bytes] = []
     while True:
         opcode, data = connection.recv_data(control_frame=True)
         if opcode == ABNF.OPCODE_CLOSE:

@@ -24,7 +24,7 @@ IN, WHO, NO, NONE = Answer.IN, Answer.WHO, Answer.NO, Answer.NONE
 
 @dataclass(frozen=True)
 class Row:
-    """The answers to nobody, an admin, an interviewer whose it is, another, and candidates alike."""
+    """The answers to nobody, an admin, the thing's interviewer, another, and so for candidates."""
 
     anonymous: Answer
     admin: Answer

@@ -1,0 +1,160 @@
+"""`/api/admin/candidates` and `/api/candidates/me`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from bson import ObjectId
+from flask import Response, jsonify, request
+
+from ..auth.guard import current_actor
+from ..core.errors import UnsupportedMediaType
+from ..core.http import Blueprint
+from ..core.paging import PageRequest
+from . import schemas
+from .csv_import import MAX_BYTES
+from .imports import CandidateImport
+from .service import CandidateService
+
+Body = dict[str, Any]
+
+_CSV_EXAMPLE = (
+    "name,email,phone,skills,tags,experienceYears,resumeUrl,timezone,notes\n"
+    "Ada Lovelace,ada@example.com,+4930123456,Python|PostgreSQL,backend|remote,7,"
+    "https://example.com/ada.pdf,Europe/Berlin,Met at the spring fair.\n"
+)
+_CSV_BODY = {
+    "required": True,
+    "description": f"The file, of at most {MAX_BYTES // 2**20} MiB.",
+    "content": {
+        "text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "contentMediaType": "text/csv",
+                        "description": "The file.",
+                    }
+                },
+            }
+        },
+    },
+}
+
+
+def candidates_blueprint(candidates: CandidateService, imports: CandidateImport) -> Blueprint:
+    blueprint = Blueprint(
+        "candidates",
+        __name__,
+        url_prefix="/api/admin/candidates",
+        description="The pool of candidates.",
+    )
+
+    @blueprint.route("", methods=["POST"], errors=[HTTPStatus.CONFLICT])
+    @blueprint.arguments(schemas.CandidateCreateSchema)
+    @blueprint.response(201, schemas.CandidateCreatedSchema)
+    def create(body: Body) -> Body:
+        """Create a candidate; without a password, invite them."""
+        user, profile = candidates.create(current_actor(), body)
+        return {"user": user, "profile": profile}
+
+    @blueprint.route("", methods=["GET"])
+    @blueprint.arguments(schemas.CandidateQuery, location="query")
+    @blueprint.response(200, schemas.CandidatePageSchema)
+    def list_all(query: Body) -> Body:
+        """List candidates, newest first; every filter narrows the list."""
+        page = candidates.page(PageRequest.of(query, ObjectId), query)
+        return {"candidates": page.items, "next": page.next}
+
+    @blueprint.route("/<id:candidate_id>", methods=["GET"])
+    @blueprint.response(200, schemas.CandidateEnvelope)
+    def get(candidate_id: ObjectId) -> Body:
+        """Return a candidate, named by the id of the account or of the profile."""
+        return {"candidate": candidates.get(candidate_id)}
+
+    @blueprint.route("/<id:candidate_id>", methods=["PATCH"])
+    @blueprint.arguments(schemas.CandidateUpdateSchema)
+    @blueprint.response(200, schemas.CandidateEnvelope)
+    def update(body: Body, candidate_id: ObjectId) -> Body:
+        """Change a candidate, named by the id of the account or of the profile.
+
+        A new `status` ends the account's sessions.
+        """
+        return {"candidate": candidates.update(current_actor(), candidate_id, body)}
+
+    @blueprint.route(
+        "/import",
+        methods=["POST"],
+        errors=[HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE],
+    )
+    @_takes_csv
+    @blueprint.arguments(schemas.ImportQuery, location="query")
+    @blueprint.response(200, schemas.ImportReportSchema)
+    def import_csv(query: Body) -> Response:
+        """Import candidates from a CSV file of up to 10,000 rows.
+
+        UTF-8, with commas or semicolons between the cells. The first line names the columns:
+        `name` and `email` are needed; `phone`, `skills`, `tags`, `experienceYears`,
+        `resumeUrl`, `timezone` and `notes` are taken too, others are passed over and named in
+        the answer. Within a cell, skills and tags stand apart by `|`, `;` or `,`.
+
+        A row that is not valid stops no other. Text that a spreadsheet would run as a formula,
+        for it begins with `=`, `+`, `-` or `@`, is not valid; a telephone number may begin
+        with `+`. Rows with an e-mail address that is known already are skipped.
+
+        Nobody is written to unless `invite` is set. A candidate who was not invited can ask
+        for a link to set a password under `/api/auth/password/forgot`.
+        """
+        report = imports.run(
+            current_actor(), _uploaded(), dry_run=query["dryRun"], invite=query["invite"]
+        )
+        # As it is: what thousands of rejected rows look like would take long to dump.
+        return jsonify(report)
+
+    return blueprint
+
+
+def own_profile_blueprint(candidates: CandidateService) -> Blueprint:
+    blueprint = Blueprint(
+        "own_profile",
+        __name__,
+        url_prefix="/api/candidates/me",
+        description="What candidates see and say of themselves.",
+    )
+
+    @blueprint.route("", methods=["GET"], errors=[HTTPStatus.NOT_FOUND])
+    @blueprint.response(200, schemas.OwnProfileEnvelope)
+    def get() -> Body:
+        """Return the caller's own profile."""
+        return {"profile": candidates.own(current_actor())}
+
+    @blueprint.route("", methods=["PUT"], errors=[HTTPStatus.NOT_FOUND])
+    @blueprint.arguments(schemas.OwnProfileUpdateSchema)
+    @blueprint.response(200, schemas.OwnProfileEnvelope)
+    def update(body: Body) -> Body:
+        """Change the caller's own profile; what is left out stays."""
+        return {"profile": candidates.update_own(current_actor(), body)}
+
+    return blueprint
+
+
+def _takes_csv(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Describe the body of `view`, which is no JSON and so is read by the view itself."""
+    view._apidoc["arguments"]["requestBody"] = _CSV_BODY  # type: ignore[attr-defined]
+    return view
+
+
+def _uploaded() -> bytes:
+    """Return the file in the body: the body itself, or the part `file` of a form."""
+    request.max_content_length = MAX_BYTES
+    if request.mimetype == "text/csv":
+        return request.get_data(cache=False)
+    if request.mimetype == "multipart/form-data" and "file" in request.files:
+        uploaded: bytes = request.files["file"].read()
+        return uploaded
+    raise UnsupportedMediaType("Send a CSV file, as text/csv or as the part file of a form")

@@ -1,0 +1,398 @@
+"""The six events of the namespace, by the Python client against a live web process."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from socketio.exceptions import ConnectionError as ConnectError
+
+from tests.live import SocketPerson, WebProcess, wait_until
+from tests.meeting import Connect, Meeting, StartWeb
+from tests.realtime.node import run_script
+from tests.service import PASSWORD, Company
+
+
+@pytest.fixture
+def pair(connect: Connect, meeting: Meeting) -> tuple[SocketPerson, SocketPerson]:
+    """The interviewer and the candidate, both joined and with nothing left to hear."""
+    ida, cleo = connect(meeting.interviewer), connect(meeting.candidate)
+    assert ida.join(meeting.id)["ok"]
+    assert cleo.join(meeting.id)["ok"]
+    while ida.next("userJoined")["socketId"] != cleo.id:
+        pass
+    cleo.next("userJoined")
+    return ida, cleo
+
+
+def test_without_a_good_token_nobody_connects(web: WebProcess) -> None:
+    for token in (None, "", "nonsense"):
+        with pytest.raises(ConnectError, match="unauthorized"):
+            SocketPerson(web.url, token)
+
+
+def test_joining_is_heard_by_all_and_the_role_is_the_account_s(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, cleo = connect(meeting.interviewer), connect(meeting.candidate)
+    assert ida.join(meeting.id)["ok"]
+    expected = {
+        "socketId": ida.id,
+        "role": "interviewer",
+        "userId": meeting.interviewer.id,
+        "name": meeting.interviewer.name,
+    }
+    assert ida.next("userJoined") == expected
+    answer = cleo.join(meeting.id, role="admin")
+    assert (answer["ok"], answer["role"]) == (True, "candidate")
+    assert ida.next("userJoined") == cleo.next("userJoined")
+    assert ida.all("userJoined")[-1]["role"] == "candidate"
+
+
+def test_only_participants_and_admins_join(
+    company: Company, connect: Connect, meeting: Meeting
+) -> None:
+    stranger, other = connect(company.staff()), connect(company.candidate())
+    unknown = stranger.join("65f0c0ffee65f0c0ffee65f0")
+    assert unknown["error"]["code"] == "not_found"
+    for person in (stranger, other):
+        assert person.join(meeting.id) == unknown
+    assert connect(company.admin).join(meeting.id)["ok"]
+
+
+@pytest.mark.parametrize("ending", ["end", "cancel"])
+def test_a_closed_interview_is_not_joined(company: Company, connect: Connect, ending: str) -> None:
+    meeting = Meeting(company, live=ending == "end")
+    if ending == "end":
+        meeting.end()
+    else:
+        path = f"/api/admin/interviews/{meeting.id}/cancel"
+        assert company.admin.post(path, {}).status_code == 200
+    assert connect(meeting.candidate).join(meeting.id)["error"]["code"] == "conflict"
+
+
+def test_signals_reach_the_others_or_only_the_one_named(
+    company: Company,
+    connect: Connect,
+    meeting: Meeting,
+    pair: tuple[SocketPerson, SocketPerson],
+) -> None:
+    ida, cleo = pair
+    third = connect(company.admin)
+    third.join(meeting.id)
+    here = {"interviewId": meeting.id}
+    offer = {"type": "offer", "sdp": "v=0 secret"}
+    assert ida.call("signal", {**here, "payload": offer})["ok"]
+    for other in (cleo, third):
+        assert other.next("signal") == {"socketId": ida.id, "payload": offer}
+    assert cleo.call("signal", {**here, "payload": [1], "to": ida.id})["ok"]
+    assert ida.next("signal") == {"socketId": cleo.id, "payload": [1]}
+    # A later event that all hear proves that nobody else heard the one before.
+    ida.call("chatMessage", {**here, "message": "after"})
+    for other in (cleo, third):
+        other.next("chatMessage")
+    assert (len(cleo.all("signal")), len(third.all("signal"))) == (1, 1)
+    signals = meeting.log(type="webrtc")
+    assert [entry["data"]["signal"] for entry in signals] == ["offer", "other"]
+    assert "secret" not in json.dumps(signals)
+
+
+def test_code_reaches_the_others_and_gaze_only_the_staff(
+    connect: Connect, meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    here = {"interviewId": meeting.id}
+    assert cleo.call("codeUpdate", {**here, "codeSnapshot": "print(1)"})["ok"]
+    assert ida.next("codeUpdate") == {"codeSnapshot": "print(1)"}
+    second_tab = connect(meeting.candidate)
+    second_tab.join(meeting.id)
+    metrics = {"x": 0.25, "y": 1, "faces": [1]}
+    assert cleo.call("eyeTracking", {**here, "metrics": metrics})["ok"]
+    assert ida.next("eyeTracking") == {"metrics": metrics, "source": cleo.id}
+    refused = ida.call("eyeTracking", {**here, "metrics": metrics})
+    assert refused["error"]["code"] == "forbidden"
+    cleo.call("chatMessage", {**here, "message": "after"})
+    second_tab.next("chatMessage")
+    assert not second_tab.all("eyeTracking")
+    assert not cleo.all("codeUpdate")
+
+
+def test_binary_updates_reach_those_who_speak_yjs(
+    connect: Connect, meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    editor = connect(meeting.interviewer)
+    assert editor.join(meeting.id, sync="yjs")["ok"]
+    here = {"interviewId": meeting.id}
+    assert cleo.call("codeUpdate", {**here, "update": b"\x00\x01\xff"})["ok"]
+    assert editor.next("codeUpdate") == {"update": b"\x00\x01\xff"}
+    cleo.call("chatMessage", {**here, "message": "after"})
+    ida.next("chatMessage")
+    assert not ida.all("codeUpdate")
+
+
+def test_chat_reaches_everyone_the_sender_too(
+    meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    answer = cleo.call("chatMessage", {"interviewId": meeting.id, "message": "hello"})
+    said = ida.next("chatMessage")
+    assert cleo.next("chatMessage") == said
+    timestamp = said.pop("timestamp")
+    assert said == {
+        "message": "hello",
+        "from": cleo.id,
+        "userId": meeting.candidate.id,
+        "name": meeting.candidate.name,
+    }
+    entry = meeting.log(type="chat")[0]
+    assert entry["seq"] == answer["seq"]
+    assert entry["data"] == {"message": "hello"}
+    assert entry["actor"]["userId"] == meeting.candidate.id
+    assert isinstance(timestamp, int)
+
+
+@pytest.mark.parametrize("way", ["leaveRoom", "disconnect", "cut"])
+def test_everyone_left_hears_of_a_leaving(
+    meeting: Meeting, pair: tuple[SocketPerson, SocketPerson], way: str
+) -> None:
+    ida, cleo = pair
+    gone = cleo.id
+    if way == "leaveRoom":
+        assert cleo.call("leaveRoom", {"interviewId": meeting.id})["ok"]
+    elif way == "disconnect":
+        cleo.leave()
+    else:
+        cleo.client.eio.ws.sock.close()
+    assert ida.next("userLeft") == {"socketId": gone}
+    wait_until(
+        lambda: meeting.log(type="system")[-1]["data"]["event"] == "participant.left",
+        "the leave in the log",
+    )
+
+
+def test_several_tabs_of_one_person_come_and_go_apart(
+    connect: Connect, meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    tab = connect(meeting.candidate)
+    tab.join(meeting.id)
+    assert ida.next("userJoined")["socketId"] == tab.id
+    gone = tab.id
+    tab.leave()
+    assert ida.next("userLeft") == {"socketId": gone}
+    assert cleo.call("chatMessage", {"interviewId": meeting.id, "message": "still here"})["ok"]
+
+
+def test_9_nothing_is_relayed_by_or_to_a_socket_that_has_not_joined(
+    company: Company,
+    connect: Connect,
+    meeting: Meeting,
+    pair: tuple[SocketPerson, SocketPerson],
+) -> None:
+    ida, _ = pair
+    outside = connect(meeting.candidate)
+    here = {"interviewId": meeting.id}
+    before = len(meeting.log())
+    for event, payload in (
+        ("signal", {"payload": 1}),
+        ("codeUpdate", {"codeSnapshot": "x"}),
+        ("chatMessage", {"message": "x"}),
+        ("eyeTracking", {"metrics": {}}),
+        ("leaveRoom", {}),
+    ):
+        answer = outside.call(event, {**here, **payload})
+        assert (answer["ok"], answer["error"]["code"]) == (False, "forbidden"), event
+    # Named as a target, a socket that has not joined still hears nothing.
+    assert ida.call("signal", {**here, "payload": 1, "to": outside.id})["ok"]
+    room_name = ida.join(f"interview:{meeting.id}")
+    assert room_name["error"]["code"] == "invalid"
+    outside.join(meeting.id)
+    outside.next("userJoined")
+    assert [name for name, _ in outside.heard] == ["userJoined"]
+    assert len(meeting.log()) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "field"),
+    [
+        ("chatMessage", {"message": 7}, "message"),
+        ("chatMessage", {"message": "  "}, "message"),
+        ("chatMessage", {"message": "x" * 4001}, "message"),
+        ("chatMessage", {}, "message"),
+        ("chatMessage", {"message": "x", "extra": 1}, "extra"),
+        ("signal", {}, "payload"),
+        ("signal", {"payload": "x" * 70_000}, "payload"),
+        ("codeUpdate", {}, "payload"),
+        ("codeUpdate", {"codeSnapshot": "x", "update": b"x"}, "payload"),
+        ("codeUpdate", {"codeSnapshot": "x" * 600_000}, "codeSnapshot"),
+    ],
+)
+def test_bad_payloads_are_refused_with_the_field_named_and_reach_nobody(
+    meeting: Meeting,
+    pair: tuple[SocketPerson, SocketPerson],
+    event: str,
+    payload: dict[str, object],
+    field: str,
+) -> None:
+    ida, cleo = pair
+    before = len(meeting.log())
+    answer = cleo.call(event, {"interviewId": meeting.id, **payload})
+    assert answer["ok"] is False
+    assert answer["error"]["code"] == "invalid"
+    assert list(answer["error"]["errors"]) == [field]
+    assert len(meeting.log()) == before
+    assert cleo.call("chatMessage", {"interviewId": meeting.id, "message": "fine"})["ok"]
+    assert ida.next("chatMessage")["message"] == "fine"
+    assert not ida.all(event)[:-1]
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"a": {"$where": 1}},
+        {"a": 2**70},
+        {"a": [[[[[[[[[[1]]]]]]]]]]},
+        {"a": "x" * 20_000},
+        [1],
+    ],
+    ids=["operator", "huge", "deep", "long", "list"],
+)
+def test_metrics_that_cannot_be_kept_are_refused(
+    meeting: Meeting, pair: tuple[SocketPerson, SocketPerson], metrics: object
+) -> None:
+    _, cleo = pair
+    answer = cleo.call("eyeTracking", {"interviewId": meeting.id, "metrics": metrics})
+    assert answer["error"]["code"] in ("invalid", "bad_request")
+
+
+def test_unknown_events_and_missing_payloads_are_answered(
+    pair: tuple[SocketPerson, SocketPerson],
+) -> None:
+    ida, _ = pair
+    assert ida.call("nonsense", {})["error"]["code"] == "not_found"
+    assert ida.call("chatMessage", None)["ok"] is False
+    assert ida.call("chatMessage", [1, 2])["ok"] is False
+
+
+def test_events_of_one_person_arrive_in_the_order_sent(
+    meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    for number in range(300):
+        cleo.send("chatMessage", {"interviewId": meeting.id, "message": str(number)})
+        cleo.send("codeUpdate", {"interviewId": meeting.id, "codeSnapshot": str(number)})
+    wait_until(lambda: len(ida.all("codeUpdate")) == 300, "every update")
+    heard = [data["message"] for data in ida.all("chatMessage")]
+    assert heard == [str(number) for number in range(300)]
+    assert [data["codeSnapshot"] for data in ida.all("codeUpdate")] == heard
+
+
+def test_the_end_tells_the_room_and_closes_it(
+    meeting: Meeting, pair: tuple[SocketPerson, SocketPerson]
+) -> None:
+    ida, cleo = pair
+    meeting.end(feedback="Good.")
+    for person in (ida, cleo):
+        assert person.next("interviewEnded")["interviewId"] == meeting.id
+    answer = cleo.call("chatMessage", {"interviewId": meeting.id, "message": "late"})
+    assert answer["error"]["code"] == "forbidden"
+    steps = [entry["data"]["event"] for entry in meeting.log(type="system")]
+    assert steps[0] == "interview.scheduled"
+    assert steps[-1] == "interview.ended"
+
+
+def test_the_log_is_numbered_without_gaps_whoever_writes_at_once(
+    connect: Connect, company: Company, meeting: Meeting, start_web: StartWeb
+) -> None:
+    webs = [start_web(), start_web()]
+    people = [
+        connect(person, web.url)
+        for web in webs
+        for person in (meeting.interviewer, meeting.candidate, company.admin)
+    ]
+    for person in people:
+        assert person.join(meeting.id)["ok"]
+
+    def talk(person: SocketPerson) -> list[int]:
+        return [
+            person.call("chatMessage", {"interviewId": meeting.id, "message": str(n)})["seq"]
+            for n in range(25)
+        ]
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        numbers = [number for own in pool.map(talk, people) for number in own]
+    assert len(set(numbers)) == len(numbers) == 150
+    for own_numbers in (numbers[:25], numbers[25:50]):
+        assert own_numbers == sorted(own_numbers)
+    assert [entry["seq"] for entry in meeting.log()] == list(range(1, len(meeting.log()) + 1))
+    for person in people:
+        wait_until(lambda person=person: len(person.all("chatMessage")) == 150, "every message")
+
+
+def test_a_room_spans_processes(
+    connect: Connect, company: Company, meeting: Meeting, start_web: StartWeb
+) -> None:
+    here, there = start_web(), start_web()
+    ida, cleo = connect(meeting.interviewer, here.url), connect(meeting.candidate, there.url)
+    ida.join(meeting.id)
+    cleo.join(meeting.id)
+    assert ida.next("userJoined")["socketId"] == ida.id
+    assert ida.next("userJoined")["socketId"] == cleo.id
+    assert ida.call("signal", {"interviewId": meeting.id, "payload": 1, "to": cleo.id})["ok"]
+    assert cleo.next("signal") == {"socketId": ida.id, "payload": 1}
+    assert cleo.call("codeUpdate", {"interviewId": meeting.id, "update": b"\x00\xff"})["ok"]
+    assert cleo.call("codeUpdate", {"interviewId": meeting.id, "codeSnapshot": "x"})["ok"]
+    assert ida.next("codeUpdate") == {"codeSnapshot": "x"}
+    # Ended through a third process, which hosts nobody.
+    meeting.end()
+    for person in (ida, cleo):
+        person.next("interviewEnded")
+    refused = ida.call("chatMessage", {"interviewId": meeting.id, "message": "late"})
+    assert refused["error"]["code"] == "forbidden"
+
+
+@pytest.mark.parametrize("cause", ["logout", "logout-all", "password", "inactive", "role"])
+def test_6_an_ended_session_closes_its_sockets_on_every_process(
+    connect: Connect, company: Company, meeting: Meeting, start_web: StartWeb, cause: str
+) -> None:
+    ida = connect(meeting.interviewer, start_web().url)
+    ida.join(meeting.id)
+    cleo = connect(meeting.candidate, start_web().url)
+    cleo.join(meeting.id)
+    staff = f"/api/admin/users/{meeting.interviewer.id}"
+    if cause == "password":
+        change = {"currentPassword": PASSWORD, "newPassword": "an entirely new one"}
+        assert meeting.interviewer.post("/api/auth/password", change).status_code == 200
+    elif cause == "inactive":
+        assert company.admin.patch(staff, {"status": "inactive"}).status_code == 200
+    elif cause == "role":
+        assert company.admin.patch(staff, {"role": "admin"}).status_code == 200
+    else:
+        assert meeting.interviewer.post(f"/api/auth/{cause}").status_code == 204
+    wait_until(lambda: not ida.connected, "the socket's end", 5)
+    cleo.next("userLeft")
+    assert cleo.connected
+
+
+def test_the_javascript_client_works_unmodified(
+    company: Company, web: WebProcess, connect: Connect, meeting: Meeting
+) -> None:
+    other = connect(meeting.interviewer)
+    other.join(meeting.id)
+    report = run_script("room.mjs", web.url, meeting.candidate.token, meeting.id)
+    assert report["transport"] == "websocket"
+    *good, bad, left = report["acknowledged"]
+    assert all(answer["ok"] for answer in [*good, left])
+    assert bad["error"]["errors"] == {"message": ["Object missing required field `message`"]}
+    assert other.next("signal") == {
+        "socketId": report["id"],
+        "payload": {"type": "offer", "sdp": "v=0"},
+    }
+    assert other.next("codeUpdate") == {"codeSnapshot": "let x = 1;"}
+    assert other.next("chatMessage")["message"] == "hello from JavaScript"
+    assert other.next("userLeft") == {"socketId": report["id"]}
+    assert [name for name, _ in report["heard"]] == ["userJoined", "chatMessage"]
+    code = meeting.log(type="code")
+    assert [list(entry["data"]) for entry in code] == [["codeSnapshot"], ["update"]]

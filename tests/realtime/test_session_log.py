@@ -1,0 +1,385 @@
+"""The session log: numbered without gaps and doubles, whoever writes and whatever fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from interview_platform.core import mongo
+from interview_platform.core.errors import Invalid, TooLarge, Unavailable
+from interview_platform.core.mongo import Document, Session
+from interview_platform.core.paging import PageRequest, decode_cursor
+from interview_platform.local.stores import EmbeddedMongo
+from interview_platform.session_log.backlog import MAX_WAITING
+from interview_platform.session_log.repository import SessionLogRepository
+from interview_platform.session_log.service import Event, SessionLog
+from tests.live import ROOT, wait_until
+from tests.realtime.cutting import CuttingProxy
+
+TIMEOUT = 30.0
+ACTOR = {"userId": ObjectId(), "name": "Ada Lovelace", "role": "candidate"}
+
+Open = Callable[..., SessionLog]
+
+
+@pytest.fixture
+def open_log(database: Database[Document]) -> Iterator[Open]:
+    """Makes logs as separate processes would have them; the schema is in place."""
+    mongo.sync_schema([SessionLogRepository(database)])
+    opened: list[SessionLog] = []
+
+    def open_log(store: Database[Document] = database) -> SessionLog:
+        log = SessionLog(SessionLogRepository(store))
+        opened.append(log)
+        return log
+
+    yield open_log
+    for log in opened:
+        log.close(0)
+
+
+@pytest.fixture
+def log(open_log: Open) -> SessionLog:
+    return open_log()
+
+
+@pytest.fixture
+def interview_id() -> ObjectId:
+    return ObjectId()
+
+
+def stored_in(database: Database[Document], interview_id: ObjectId) -> list[Document]:
+    """Return the interview's log; fails the test unless it is numbered 1, 2, 3 and so on."""
+    found = list(database.sessionlogs.find({"interview": interview_id}))
+    found.sort(key=lambda document: document["seq"])
+    assert [document["seq"] for document in found] == list(range(1, len(found) + 1))
+    return found
+
+
+def results(futures: list[Future[int]]) -> list[int]:
+    return [future.result(TIMEOUT) for future in futures]
+
+
+def test_events_are_numbered_in_the_order_appended(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    data: dict[str, Any] = {"update": b"\x00\xff", "a.b": {"$set": 1}}
+    first = log.append(interview_id, "code", ACTOR, data, at)
+    data["later"] = "not logged"
+    rest = [log.append(interview_id, "chat", None, {"n": n}) for n in range(2, 101)]
+    assert results([first, *rest]) == list(range(1, 101))
+
+    found = stored_in(database, interview_id)
+    assert [each["data"]["n"] for each in found[1:]] == list(range(2, 101))
+    document = found[0]
+    assert document["type"] == "code"
+    assert document["actor"] == ACTOR
+    assert document["data"] == {"update": b"\x00\xff", "a.b": {"$set": 1}}
+    assert document["timestamp"] == at
+    assert found[1]["actor"] is None
+    assert at < found[1]["timestamp"] == found[1]["createdAt"] <= datetime.now(UTC)
+
+
+def test_interviews_are_numbered_apart(log: SessionLog) -> None:
+    interviews = [ObjectId() for _ in range(50)]
+    stored = [[log.append(each, "chat", None, {}) for each in interviews] for _ in range(4)]
+    assert [results(round_) for round_ in stored] == [[n] * 50 for n in (1, 2, 3, 4)]
+
+
+def test_processes_write_one_log_and_one_of_them_is_killed(
+    mongo_uri: str, log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    def start(writer: str, count: int, how: str) -> subprocess.Popen[str]:
+        arguments = (mongo_uri, database.name, str(interview_id), writer, str(count), how)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.realtime.log_writer", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    writers = {
+        "green": start("green", 400, "gevent"),
+        "threads": start("threads", 400, "threads"),
+        "killed": start("killed", 100_000, "gevent"),
+    }
+    of_killed = {"interview": interview_id, "data.writer": "killed"}
+    wait_until(lambda: database.sessionlogs.count_documents(of_killed) > 50, "writing")
+    writers["killed"].kill()
+    ours = [log.append(interview_id, "system", None, {"writer": "us", "number": 0})]
+    outputs = {writer: process.communicate(timeout=60)[0] for writer, process in writers.items()}
+    ours.append(log.append(interview_id, "system", None, {"writer": "us", "number": 1}))
+    results(ours)
+
+    found = stored_in(database, interview_id)
+    numbers = {
+        writer: [each["data"]["number"] for each in found if each["data"]["writer"] == writer]
+        for writer in (*writers, "us")
+    }
+    assert numbers["green"] == numbers["threads"] == list(range(400))
+    assert numbers["killed"] == list(range(len(numbers["killed"])))
+    assert numbers["us"] == [0, 1]
+    places = {(each["data"]["writer"], each["data"]["number"]): each["seq"] for each in found}
+    for writer, output in outputs.items():
+        # The killed one may have been cut off in the middle of a line.
+        promised = [line.split() for line in output.splitlines(keepends=True) if "\n" in line]
+        assert promised
+        for number, seq in promised:
+            assert places[writer, int(number)] == int(seq)
+
+
+def test_nothing_is_lost_while_the_store_is_away(tmp_path: Path, interview_id: ObjectId) -> None:
+    with EmbeddedMongo(tmp_path) as server, mongo.connect(server.url, "away").client as client:
+        repository = SessionLogRepository(client["away"])
+        mongo.sync_schema([repository])
+        log = SessionLog(repository)
+        before = [log.append(interview_id, "chat", None, {"n": n}) for n in range(50)]
+        before[0].result(TIMEOUT)
+        server.stop()
+        during = [log.append(interview_id, "chat", None, {"n": n}) for n in range(50, 90)]
+        elsewhere = log.append(ObjectId(), "chat", None, {})
+        assert not log.flush(0.2)
+        server.start()
+        after = [log.append(interview_id, "chat", None, {"n": n}) for n in range(90, 100)]
+        assert results([*before, *during, *after]) == list(range(1, 101))
+        assert elsewhere.result(TIMEOUT) == 1
+        found = stored_in(client["away"], interview_id)
+        assert [each["data"]["n"] for each in found] == list(range(100))
+
+        server.stop()
+        given_up = log.append(interview_id, "chat", None, {})
+        log.close(0.1)
+        for refused in (given_up, log.append(interview_id, "chat", None, {})):
+            assert isinstance(refused.exception(TIMEOUT), Unavailable)
+
+
+def test_what_waits_for_the_store_is_bounded(interview_id: ObjectId) -> None:
+    with mongo.connect("mongodb://127.0.0.1:1/?directConnection=true", "away").client as client:
+        by_count = SessionLog(SessionLogRepository(client["away"]))
+        for _ in range(MAX_WAITING):
+            by_count.append(interview_id, "chat", None, {})
+        assert by_count.waiting == MAX_WAITING
+        refused = by_count.append(interview_id, "chat", None, {})
+        assert isinstance(refused.exception(0), Unavailable)
+        by_count.close(0)
+
+        by_size = SessionLog(SessionLogRepository(client["away"]))
+        large = {"codeSnapshot": "x" * 1_000_000}
+        waiting = [by_size.append(interview_id, "code", None, large) for _ in range(20)]
+        assert [each.done() for each in waiting] == [False] * 16 + [True] * 4
+        by_size.close(0)
+
+
+def test_a_write_whose_answer_is_lost_is_neither_repeated_nor_lost(
+    open_log: Open, mongo_uri: str, database: Database[Document], interview_id: ObjectId
+) -> None:
+    with CuttingProxy(mongo_uri) as proxy, proxy.connect(database.name).client as client:
+        log = open_log(client[database.name])
+        assert log.append(interview_id, "chat", None, {"n": 0}).result(TIMEOUT) == 1
+        for round_ in range(1, 5):
+            # Both the driver's try and its second one are stored without our hearing of it.
+            proxy.lose_answers(to="insert", count=2)
+            stored = [
+                log.append(each, "chat", None, {"n": round_}) for each in (interview_id, ObjectId())
+            ]
+            assert results(stored) == [round_ + 1, 1]
+        assert proxy.lost == 8
+    assert [each["data"]["n"] for each in stored_in(database, interview_id)] == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "error"),
+    [
+        ("chat", {"n": 2**64}, Invalid),
+        ("chat", {"text": "\ud800"}, Invalid),
+        ("chat", {"what": {1, 2}}, Invalid),
+        ("chat", {"nested": [[[[[["x"]]]]]] * 3}, None),
+        ("chat", {"size": "x" * 3 * 1024 * 1024}, TooLarge),
+        ("gossip", {"refused": "by the store's rules"}, Invalid),
+    ],
+)
+def test_what_cannot_be_stored_fails_alone(
+    log: SessionLog,
+    database: Database[Document],
+    interview_id: ObjectId,
+    kind: str,
+    data: dict[str, Any],
+    error: type[Exception] | None,
+) -> None:
+    other = ObjectId()
+    results([log.append(each, "chat", None, {}) for each in (interview_id, other)])
+    good = [log.append(interview_id, "chat", None, {}) for _ in range(3)]
+    questionable = log.append(interview_id, kind, None, data)
+    good += [log.append(each, "chat", None, {}) for each in (interview_id, other)]
+    if error is None:
+        assert questionable.result(TIMEOUT) == 5
+        assert results(good) == [2, 3, 4, 6, 2]
+    else:
+        assert isinstance(questionable.exception(TIMEOUT), error)
+        assert results(good) == [2, 3, 4, 5, 2]
+    stored_in(database, interview_id)
+
+
+def test_depth_is_bounded(log: SessionLog, interview_id: ObjectId) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(1000):
+        nested = {"a": nested}
+    assert isinstance(log.append(interview_id, "chat", None, nested).exception(0), Invalid)
+
+
+def test_a_transaction_logs_what_happened_in_it(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 1
+    started = Event("system", ACTOR, {"event": "interview.started"})
+    live = Event("system", None, {"event": "interview.live"})
+
+    def abandoned(session: Session) -> None:
+        assert log.append_in(session, interview_id, [started]) == [2]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        mongo.transaction(database, abandoned)
+    assert mongo.transaction(
+        database, lambda session: log.append_in(session, interview_id, [started, live])
+    ) == [2, 3]
+    assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 4
+    found = stored_in(database, interview_id)
+    assert [each["type"] for each in found] == ["chat", "system", "system", "chat"]
+    assert found[1]["actor"] == ACTOR
+
+
+def test_transactions_and_appends_race(
+    open_log: Open, database: Database[Document], interview_id: ObjectId
+) -> None:
+    logs = [open_log(), open_log()]
+
+    def step(number: int) -> list[int]:
+        events = [Event("system", None, {"step": number, "part": part}) for part in (1, 2)]
+        log = logs[number % 2]
+        return mongo.transaction(
+            database, lambda session: log.append_in(session, interview_id, events)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        steps = [pool.submit(step, number) for number in range(12)]
+        chats: list[Future[int]] = []
+        while not all(step.done() for step in steps):
+            chats += [log.append(interview_id, "chat", None, {}) for log in logs]
+            chats[-1].result(TIMEOUT)
+    places = {each["seq"]: each for each in stored_in(database, interview_id)}
+    assert len(places) == 24 + len(chats)
+    assert {places[seq]["type"] for seq in results(chats)} == {"chat"}
+    for number, numbers in enumerate(step.result() for step in steps):
+        assert [places[seq]["data"]["step"] for seq in numbers] == [number, number]
+        assert numbers[1] == numbers[0] + 1
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 319, 320, 321, 1400])
+def test_the_end_of_a_log_is_found_whatever_its_length(
+    open_log: Open, database: Database[Document], interview_id: ObjectId, length: int
+) -> None:
+    fill(database, interview_id, length)
+    fill(database, ObjectId(), 100)
+    assert open_log().append(interview_id, "chat", None, {}).result(TIMEOUT) == length + 1
+
+
+def fill(database: Database[Document], interview_id: ObjectId, length: int) -> None:
+    """Store a log of `length` events, every fifth of them a chat message."""
+    now = datetime.now(UTC)
+    events = [
+        {
+            "interview": interview_id,
+            "seq": seq,
+            "type": "code" if seq % 5 else "chat",
+            "timestamp": now,
+            "actor": None,
+            "data": {},
+        }
+        for seq in range(1, length + 1)
+    ]
+    if events:
+        database.sessionlogs.insert_many(events)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize(("kind", "expected"), [(None, range(1, 24)), ("chat", range(5, 24, 5))])
+def test_pages_lead_through_the_whole_log(
+    log: SessionLog,
+    database: Database[Document],
+    interview_id: ObjectId,
+    kind: str | None,
+    expected: range,
+    newest_first: bool,
+) -> None:
+    fill(database, interview_id, 23)
+    fill(database, ObjectId(), 5)
+    seen: list[int] = []
+    request = PageRequest(limit=2)
+    while True:
+        page = log.page(interview_id, request, type=kind, newest_first=newest_first)
+        assert len(page.items) <= 2
+        seen += [event["seq"] for event in page.items]
+        if page.next is None:
+            break
+        request = PageRequest(limit=2, after=decode_cursor(page.next, int))
+    assert seen == sorted(expected, reverse=newest_first)
+    everything = log.page(interview_id, PageRequest(limit=50), type=kind, newest_first=newest_first)
+    assert [event["seq"] for event in everything.items] == seen
+    assert everything.next is None
+
+
+def test_an_empty_log_has_an_empty_page(log: SessionLog, interview_id: ObjectId) -> None:
+    for newest_first in (True, False):
+        page = log.page(interview_id, PageRequest(), newest_first=newest_first)
+        assert (page.items, page.next) == ([], None)
+
+
+def test_logs_of_the_older_service_are_numbered_by_time(
+    database: Database[Document],
+) -> None:
+    old, mixed = ObjectId(), ObjectId()
+    start = datetime(2025, 5, 1, tzinfo=UTC)
+
+    def legacy(interview_id: ObjectId, minute: int, **more: Any) -> Document:
+        return {
+            "interview": interview_id,
+            "type": "code",
+            "timestamp": start + timedelta(minutes=minute),
+            "data": {"minute": minute},
+            **more,
+        }
+
+    minutes = [(7 * n) % 701 for n in range(701)]
+    database.sessionlogs.insert_many([legacy(old, minute) for minute in minutes])
+    database.sessionlogs.insert_many(
+        [legacy(mixed, 30, seq=1), legacy(mixed, 31, seq=2), legacy(mixed, 20), legacy(mixed, 10)]
+    )
+    repositories = [SessionLogRepository(database) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda repository: mongo.sync_schema([repository]), repositories))
+
+    assert [each["data"]["minute"] for each in stored_in(database, old)] == list(range(701))
+    assert [each["data"]["minute"] for each in stored_in(database, mixed)] == [30, 31, 10, 20]
+    log = SessionLog(SessionLogRepository(database))
+    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 702
+    # Written since by the older service: the next release takes it up.
+    database.sessionlogs.insert_one(legacy(old, 5))
+    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 703
+    mongo.sync_schema(repositories[:1])
+    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 705
+    assert stored_in(database, old)[703]["data"] == {"minute": 5}
+    log.close()
