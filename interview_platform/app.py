@@ -12,6 +12,7 @@ from .auth import guard
 from .auth.routes import auth_blueprint, users_blueprint
 from .auth.tokens import Tokens
 from .candidates.routes import candidates_blueprint, own_profile_blueprint
+from .coding_tasks.routes import coding_tasks_blueprint
 from .core import http, queueing
 from .core import logging as service_logging
 from .core.draining import Draining
@@ -19,7 +20,13 @@ from .core.settings import Settings
 from .health.metrics import Metrics
 from .health.routes import blueprint as health_blueprint
 from .health.service import HealthService
+from .interviews.routes import (
+    interviews_blueprint,
+    own_interviews_blueprint,
+    scheduling_blueprint,
+)
 from .lots.routes import lots_blueprint
+from .realtime import setup as realtime
 from .wiring import Services
 
 
@@ -48,12 +55,35 @@ def create_app(settings: Settings | None = None) -> Flask:
         candidates_blueprint(services.candidates, services.candidate_import),
         own_profile_blueprint(services.candidates),
         lots_blueprint(services.lots, services.draws),
+        coding_tasks_blueprint(services.coding_tasks),
+        scheduling_blueprint(services.scheduling, services.interviews),
+        interviews_blueprint(services.interviews, services.life_cycle),
+        own_interviews_blueprint(services.interviews),
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(
         get_swaggerui_blueprint("/api/docs", "/api/openapi.json"), url_prefix="/api/docs"
     )
     guard.check_rules(app)
+    connections = realtime.install(
+        app,
+        settings,
+        authenticator=authenticator,
+        auth=services.auth,
+        interviews=services.interviews,
+        session_log=services.session_log,
+        broadcaster=services.broadcaster,
+    )
+    metrics.gauges(
+        {
+            "open_sockets": lambda: len(connections),
+            "session_log_waiting": lambda: services.session_log.waiting,
+            "broadcasts_published": lambda: services.broadcaster.published,
+            "broadcasts_dropped": lambda: services.broadcaster.dropped,
+            "queue_depth": services.queue.depth,
+            "queue_oldest_age_seconds": services.queue.oldest_age,
+        }
+    )
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -22,6 +22,8 @@ from .auth.throttle import LoginThrottle
 from .candidates.imports import CandidateImport
 from .candidates.repository import CandidateProfileRepository
 from .candidates.service import CandidateService
+from .coding_tasks.repository import CodingTaskRepository
+from .coding_tasks.service import CodingTaskService
 from .core import mongo, redis
 from .core.broadcast import Broadcaster
 from .core.mongo import Repository, Store
@@ -29,6 +31,15 @@ from .core.queueing import JobQueue
 from .core.security import PasswordHasher
 from .core.settings import Settings
 from .core.workpool import Workpool
+from .interviews.bookings import Bookings
+from .interviews.details import InterviewDetails
+from .interviews.lifecycle import LifeCycleService
+from .interviews.notices import Notices
+from .interviews.repository import InterviewRepository
+from .interviews.rooms import InterviewRooms
+from .interviews.scheduling import SchedulingService
+from .interviews.service import InterviewService
+from .interviews.steps import StepRecord
 from .lots.drawing import DrawService
 from .lots.repository import DrawRepository, LotRepository
 from .lots.service import LotService
@@ -129,6 +140,14 @@ class Services:
     def lot_draws(self) -> DrawRepository:
         return DrawRepository(self.store)
 
+    @cached_property
+    def coding_task_documents(self) -> CodingTaskRepository:
+        return CodingTaskRepository(self.store)
+
+    @cached_property
+    def interview_documents(self) -> InterviewRepository:
+        return InterviewRepository(self.store)
+
     @property
     def repositories(self) -> Sequence[Repository]:
         """Every collection that the release phase prepares."""
@@ -143,6 +162,8 @@ class Services:
             self.candidate_profiles,
             self.lot_records,
             self.lot_draws,
+            self.coding_task_documents,
+            self.interview_documents,
         )
 
     # Services
@@ -250,4 +271,52 @@ class Services:
             self.candidates,
             self.accounts,
             self.audit,
+        )
+
+    @cached_property
+    def coding_tasks(self) -> CodingTaskService:
+        return CodingTaskService(
+            self.store, self.coding_task_documents, self.interview_documents, self.audit
+        )
+
+    @cached_property
+    def interview_details(self) -> InterviewDetails:
+        return InterviewDetails(self.accounts, self.coding_tasks, self.lots)
+
+    @cached_property
+    def interview_rooms(self) -> InterviewRooms:
+        return InterviewRooms(self.broadcaster.publish)
+
+    @cached_property
+    def interview_steps(self) -> StepRecord:
+        return StepRecord(self.session_log, self.audit)
+
+    @cached_property
+    def interviews(self) -> InterviewService:
+        return InterviewService(self.interview_documents, self.interview_details, self.session_log)
+
+    @cached_property
+    def scheduling(self) -> SchedulingService:
+        return SchedulingService(
+            self.store,
+            self.interview_documents,
+            Bookings(self.interview_documents, self.accounts),
+            self.candidates,
+            self.coding_tasks,
+            self.lots,
+            self.interview_details,
+            Notices(self.notifications),
+            self.interview_steps,
+            self.interview_rooms,
+        )
+
+    @cached_property
+    def life_cycle(self) -> LifeCycleService:
+        return LifeCycleService(
+            self.store,
+            self.interview_documents,
+            self.candidates,
+            self.interview_details,
+            self.interview_steps,
+            self.interview_rooms,
         )

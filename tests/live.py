@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import requests
 import socketio
+from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from interview_platform.core.settings import Settings
 
@@ -107,17 +108,26 @@ class WebProcess:
             return False
 
 
+class RefusedError(Exception):
+    """A connection that was not let in; holds what the client was told."""
+
+
 class SocketPerson:
     """Somebody on the namespace, and what reached them, in order."""
 
     def __init__(self, url: str, token: str | None, **options: Any) -> None:
         self.heard: list[tuple[str, Any]] = []
+        self._refused: list[Any] = []
         self._arrivals: Queue[tuple[str, Any]] = Queue()
         self.client = socketio.Client(reconnection=False)
         self.client.on("*", self._hear, namespace=NAMESPACE)
+        self.client.on("connect_error", self._refused.append, namespace=NAMESPACE)
         auth = None if token is None else {"token": token}
         options.setdefault("transports", ["websocket"])
-        self.client.connect(url, namespaces=[NAMESPACE], auth=auth, wait_timeout=5, **options)
+        try:
+            self.client.connect(url, namespaces=[NAMESPACE], auth=auth, wait_timeout=5, **options)
+        except SocketIOConnectionError as error:
+            raise RefusedError(*self._refused) from error
 
     @property
     def id(self) -> str:

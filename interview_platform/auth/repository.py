@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from ..core.clock import utcnow
@@ -100,13 +100,8 @@ class UserRepository(Repository):
         session: Session | None = None,
     ) -> Document | None:
         """Set `changes` on the user of one of `roles` and return the user as it is then."""
-        return self._collection.find_one_and_update(
-            {"_id": user_id, "role": {"$in": list(roles)}},
-            {"$set": {**changes, "updatedAt": utcnow()}},
-            projection=_PUBLIC,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
+        match: Document = {"_id": user_id, "role": {"$in": list(roles)}}
+        return self._update(match, {"$set": {**changes, "updatedAt": utcnow()}}, session)
 
     def set_password(
         self,
@@ -138,13 +133,7 @@ class UserRepository(Repository):
         match: Document = {"_id": user_id, "status": UserStatus.ACTIVE}
         if password:
             match["passwordHash"] = password.value
-        return self._collection.find_one_and_update(
-            match,
-            {"$set": {"lastLoginAt": utcnow()}},
-            projection=_PUBLIC,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
+        return self._update(match, {"$set": {"lastLoginAt": utcnow()}}, session)
 
     def has_admin(self, session: Session) -> bool:
         return (
@@ -167,13 +156,15 @@ class UserRepository(Repository):
         Two transactions that book one person write the same document, so one of them is
         run again and sees what the other has booked.
         """
-        return self._collection.find_one_and_update(
-            {"_id": user_id},
-            {"$inc": {"bookings": 1}},
-            projection=_PUBLIC,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
+        return self._update({"_id": user_id}, {"$inc": {"bookings": 1}}, session)
+
+    def _update(
+        self, match: Document, change: Document, session: Session | None
+    ) -> Document | None:
+        # Update and read, since a find-and-modify looks its document up more slowly.
+        if not self._collection.update_one(match, change, session=session).matched_count:
+            return None
+        return self.by_id(match["_id"], session)
 
 
 class SessionRepository(Repository):
@@ -206,12 +197,13 @@ class SessionRepository(Repository):
 
     def rotate(
         self, session_id: ObjectId, old_hash: str, new_hash: str, expires_at: datetime
-    ) -> Document | None:
-        """Replace the session's refresh token; None where `old_hash` is not the current one."""
-        return self._collection.find_one_and_update(
+    ) -> bool:
+        """Replace the session's refresh token; False where `old_hash` is not the current one."""
+        updated = self._collection.update_one(
             {"_id": session_id, "refreshHash": old_hash, "expiresAt": {"$gt": utcnow()}},
             {"$set": {"refreshHash": new_hash, "expiresAt": expires_at}},
         )
+        return updated.matched_count == 1
 
     def end(self, session_id: ObjectId) -> bool:
         return self._collection.delete_one({"_id": session_id}).deleted_count == 1

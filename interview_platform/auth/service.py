@@ -137,14 +137,14 @@ class AuthService:
     def refresh(self, claims: Claims) -> Grant:
         """Give a session its next refresh token. A used one ends the session."""
         refresh_id = random_token()
-        document = self._sessions.rotate(
+        rotated = self._sessions.rotate(
             claims.session_id,
             fingerprint(claims.refresh_id or ""),
             fingerprint(refresh_id),
             utcnow() + self._session_length,
         )
-        user = self._users.by_id(claims.user_id) if document else None
-        if document is None or user is None:
+        user = self._users.by_id(claims.user_id) if rotated else None
+        if user is None:
             if self._sessions.end(claims.session_id):
                 self._ends.one(claims.session_id)
                 self._audit.record("session.refresh-reused", actor=claims.user_id)

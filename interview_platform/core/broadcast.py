@@ -1,290 +1,146 @@
-"""Says things in rooms that span web processes, over Redis publish/subscribe.
-
-A process hears only the rooms that it hosts, on one channel each, and its own sockets never
-wait for Redis. What is published while Redis is away reaches this process's sockets alone:
-whatever must not be lost is in the store, and its readers catch up from there.
-"""
+"""Telling every socket in a room something, whichever web process it is connected to."""
 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
-import time
-from collections import Counter, deque
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from threading import Condition, Event, Lock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
-from redis.client import PubSub
-from redis.exceptions import RedisError
+from redis.connection import parse_url
 
-from . import redis
+from .envelope import pack, unpack
+from .errors import Invalid
+from .pubsub import Listener, Sender
 
 log = logging.getLogger(__name__)
 
-PREFIX = "room:"
-CONTROL = "control"
-
-# What may wait to be sent to other processes; the oldest go first.
-MAX_WAITING = 10_000
-BATCH = 500
-# All in seconds. How long a subscription may take, and the pauses between tries to reach Redis.
-CONFIRMED_WITHIN = 1.0
-RETRY = 0.2
-RETRY_MOST = 2.0
-LISTEN = 5.0
+# Processes whose last number is remembered; each job of a worker may be one.
+MAX_ORIGINS = 1_000
 
 Handler = Callable[[Any], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An event said in a room, for every socket there but `skip`."""
+class Message(NamedTuple):
+    """Something said in a room, to everyone there but the socket `skip`."""
 
     room: str
     event: str
     data: Any
-    skip: str | None = None
+    skip: str | None
 
 
 class Broadcaster:
-    """Publishes to rooms and to all processes, and delivers what reaches this one.
+    """Says things in rooms and announces things to processes, over Redis and in this process.
 
-    Its threads start when they are first needed; under gevent they are greenlets.
+    This process's own share is delivered at once, whether Redis is there or not. Other
+    processes hear what one process says in one room in the order it was said, each thing
+    at most once; what could not reach them is counted in `dropped`, and the gap closes by
+    itself when Redis is back. Each process hears the rooms that it has subscribed to.
+    Data holds JSON's types and bytes. Nothing is connected before it is needed.
     """
 
-    def __init__(self, url: str) -> None:
-        # Unique a process, also one that was forked or restarted under the same number.
-        self._origin = f"{os.getpid()}-{secrets.token_hex(8)}"
+    def __init__(self, redis_url: str) -> None:
+        # Channels do not know databases of their own.
+        database = parse_url(redis_url).get("db", 0)  # type: ignore[no-untyped-call]
+        self._prefix = f"smart-interview:{database}:"
+        self._announcements = f"{self._prefix}announcements"
+        self._rooms = f"{self._prefix}room:"
+        self._origin = secrets.token_hex(8).encode()
         self._deliver: Callable[[Message], None] | None = None
-        self._handlers: dict[str, list[Handler]] = {}
-        self._sender = _Sender(url)
-        self._listener = _Listener(url, self._receive)
-
-    @property
-    def published(self) -> int:
-        return self._sender.published
+        self._handlers: defaultdict[str, list[Handler]] = defaultdict(list)
+        # The last number heard from each process, those heard last at the end.
+        self._heard: dict[bytes, int] = {}
+        self._sender = Sender(redis_url, self._origin)
+        self._listener = Listener(redis_url, self._receive)
+        self.published = 0
+        self.received = 0
 
     @property
     def dropped(self) -> int:
-        """How many messages other processes have missed, since Redis was away."""
+        """How many messages of this process did not reach the others."""
         return self._sender.dropped
 
     def deliver_to(self, deliver: Callable[[Message], None]) -> None:
-        """Have `deliver` called for each message of a room that this process hosts."""
+        """Have `deliver` called for what is said in rooms; it must not wait."""
         self._deliver = deliver
 
-    def publish(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
-        """Say `event` in `room`; never waits. `data` is JSON, and bytes wherever they stand."""
-        if self._deliver:
-            self._guarded(self._deliver, Message(room, event, data, skip))
-        self._sender.send(PREFIX + room, (self._origin, event, data, skip))
+    def subscribe(self, *rooms: str) -> bool:
+        """Hear what other processes say in `rooms`, until unsubscribed as often.
 
-    def subscribe(self, *rooms: str) -> None:
-        """Hear `rooms`, once more each; returns when Redis has confirmed, or is away."""
-        self._listener.add([PREFIX + room for room in rooms])
+        Returns True once nothing will be missed, and False where Redis does not answer
+        within a second: then the rooms are heard once it is back.
+        """
+        return self._listener.subscribe([self._rooms + room for room in rooms])
 
     def unsubscribe(self, *rooms: str) -> None:
-        """Hear `rooms` once less each."""
-        self._listener.remove([PREFIX + room for room in rooms])
+        """Take back one subscription of each of `rooms`."""
+        self._listener.unsubscribe([self._rooms + room for room in rooms])
 
-    def on(self, topic: str, handler: Handler) -> None:
-        """Have `handler` called with what any process announces under `topic`."""
-        self._handlers.setdefault(topic, []).append(handler)
-
-    def listen(self) -> None:
-        """Begin to hear other processes' announcements, if that is not so yet."""
-        self._listener.start()
+    def publish(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
+        """Say `event` in `room`, without waiting. Raises `Invalid` for data that is not JSON."""
+        self._send(self._rooms + room, [event, data, skip])
+        self._say(Message(room, event, data, skip))
 
     def announce(self, topic: str, data: Any) -> None:
-        """Tell every process, this one first."""
-        self._handle(topic, data)
-        self._sender.send(CONTROL, (self._origin, topic, data, None))
+        """Tell every process, this one too, without waiting. Raises as `publish` does."""
+        self._send(self._announcements, [topic, data])
+        self._tell(topic, data)
 
-    def close(self) -> None:
-        """Send what waits, if that is soon done, and stop."""
-        self._sender.close()
+    def on(self, topic: str, handler: Handler) -> bool:
+        """Have `handler` called with the data of each announcement; it must not wait.
+
+        Returns whether Redis has confirmed that this process will hear them.
+        """
+        self._handlers[topic].append(handler)
+        return self._listener.subscribe([self._announcements])
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Let what waits go out, for at most `timeout` seconds, and end both connections."""
+        self._sender.close(timeout)
         self._listener.close()
 
-    def _receive(self, channel: str, body: bytes) -> None:
-        origin, event, data, skip = msgspec.msgpack.decode(body)
-        if origin == self._origin:
-            return
-        if channel == CONTROL:
-            self._handle(event, data)
-        elif self._deliver:
-            room = channel.removeprefix(PREFIX)
-            self._guarded(self._deliver, Message(room, event, data, skip))
-
-    def _handle(self, topic: str, data: Any) -> None:
-        for handler in self._handlers.get(topic, ()):
-            self._guarded(handler, data)
-
-    def _guarded(self, call: Callable[[Any], None], argument: Any) -> None:
+    def _send(self, channel: str, values: list[Any]) -> None:
         try:
-            call(argument)
+            message = pack(values)
+        except TypeError as error:
+            raise Invalid({"data": ["Cannot be sent as JSON."]}) from error
+        self._sender.put(channel, message)
+        self.published += 1
+
+    def _receive(self, channel: str, message: bytes) -> None:
+        if message.startswith(self._origin):
+            return
+        origin, number, body = message.split(b" ", 2)
+        if not self._is_new(origin, int(number)):
+            return
+        self.received += 1
+        if channel == self._announcements:
+            topic, data = unpack(body)
+            self._tell(topic, data)
+        else:
+            event, data, skip = unpack(body)
+            self._say(Message(channel.removeprefix(self._rooms), event, data, skip))
+
+    def _is_new(self, origin: bytes, number: int) -> bool:
+        last = self._heard.pop(origin, 0)
+        self._heard[origin] = max(last, number)
+        if len(self._heard) > MAX_ORIGINS:
+            del self._heard[next(iter(self._heard))]
+        return number > last
+
+    def _say(self, message: Message) -> None:
+        if self._deliver is None:
+            return
+        try:
+            self._deliver(message)
         except Exception:
-            log.exception("could not deliver a broadcast")
+            log.exception("%s was not delivered in this process", message.event)
 
-
-class _Sender:
-    """A bounded queue into Redis: many messages a round trip."""
-
-    def __init__(self, url: str) -> None:
-        self.published = 0
-        self.dropped = 0
-        self._redis = redis.connect(url)
-        self._waiting: deque[tuple[str, Any]] = deque()
-        self._changed = Condition(Lock())
-        self._closed = False
-        self._thread: Thread | None = None
-
-    def send(self, channel: str, message: tuple[Any, ...]) -> None:
-        with self._changed:
-            if len(self._waiting) >= MAX_WAITING:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._waiting.append((channel, message))
-            if self._thread is None and not self._closed:
-                self._thread = Thread(target=self._run, name="broadcast-sender", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread:
-            self._thread.join(CONFIRMED_WITHIN)
-        self._redis.close()
-
-    def _run(self) -> None:
-        delay = RETRY
-        while batch := self._next():
+    def _tell(self, topic: str, data: Any) -> None:
+        for handler in self._handlers.get(topic, ()):
             try:
-                self._publish(batch)
-                delay = RETRY
-            except RedisError as error:
-                # Not sent again: it may have been received, and it is late by now.
-                self.dropped += len(batch)
-                log.warning("other processes miss %d broadcasts: %s", len(batch), error)
-                time.sleep(delay)
-                delay = min(2 * delay, RETRY_MOST)
-
-    def _next(self) -> list[tuple[str, Any]]:
-        with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-
-    def _publish(self, batch: list[tuple[str, Any]]) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for channel, message in batch:
-                try:
-                    pipeline.publish(channel, msgspec.msgpack.encode(message))
-                except (TypeError, ValueError, OverflowError, RecursionError):
-                    self.dropped += 1
-                    log.warning("a broadcast cannot be encoded and stays in this process")
-            pipeline.execute()
-        self.published += len(batch)
-
-
-class _Listener:
-    """One connection that subscribes, and subscribes again when it was lost."""
-
-    def __init__(self, url: str, receive: Callable[[str, bytes], None]) -> None:
-        self._redis = redis.connect(url)
-        self._receive = receive
-        self._counts: Counter[str] = Counter()
-        self._confirmed: dict[str, Event] = {}
-        # Guards the above, and all that is written to the connection.
-        self._lock = Lock()
-        self._pubsub: PubSub | None = None
-        self._thread: Thread | None = None
-        self._closed = False
-
-    def start(self) -> None:
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._thread = Thread(target=self._run, name="broadcast-listener", daemon=True)
-                self._thread.start()
-
-    def add(self, channels: list[str]) -> None:
-        self.start()
-        with self._lock:
-            fresh = [channel for channel in channels if not self._counts[channel]]
-            self._counts.update(channels)
-            self._confirmed.update((channel, Event()) for channel in fresh)
-            awaited = [self._confirmed[channel] for channel in channels]
-            self._write("subscribe", fresh)
-        deadline = time.monotonic() + CONFIRMED_WITHIN
-        for confirmed in awaited:
-            confirmed.wait(max(0.0, deadline - time.monotonic()))
-
-    def remove(self, channels: list[str]) -> None:
-        with self._lock:
-            self._counts.subtract(channels)
-            gone = [channel for channel in channels if self._counts[channel] <= 0]
-            for channel in gone:
-                del self._counts[channel]
-                self._confirmed.pop(channel, None)
-            self._write("unsubscribe", gone)
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            if self._pubsub:
-                self._pubsub.close()
-        self._redis.close()
-
-    def _write(self, command: str, channels: list[str]) -> None:
-        """Change what the connection hears; one that is lost catches up when it is back."""
-        if not channels or self._pubsub is None:
-            return
-        try:
-            getattr(self._pubsub, command)(*channels)
-        except (RedisError, OSError) as error:
-            log.debug("cannot %s yet: %s", command, error)
-
-    def _run(self) -> None:
-        delay = RETRY
-        while not self._closed:
-            try:
-                with PubSub(self._redis.connection_pool) as pubsub:
-                    self._connect(pubsub)
-                    delay = RETRY
-                    self._listen(pubsub)
-            except (RedisError, OSError, ValueError) as error:
-                if not self._closed:
-                    log.warning("not hearing other processes: %s", error)
-            with self._lock:
-                self._pubsub = None
-            time.sleep(delay)
-            delay = min(2 * delay, RETRY_MOST)
-
-    def _connect(self, pubsub: PubSub) -> None:
-        with self._lock:
-            pubsub.subscribe(CONTROL, *self._counts)
-            self._pubsub = pubsub
-
-    def _listen(self, pubsub: PubSub) -> None:
-        while not self._closed:
-            message = pubsub.get_message(timeout=LISTEN)
-            if message is None:
-                continue
-            channel = message["channel"].decode()
-            if message["type"] == "message":
-                self._received(channel, message["data"])
-            elif message["type"] == "subscribe":
-                with self._lock:
-                    if confirmed := self._confirmed.get(channel):
-                        confirmed.set()
-
-    def _received(self, channel: str, body: bytes) -> None:
-        try:
-            self._receive(channel, body)
-        except (msgspec.DecodeError, ValueError):
-            log.warning("a broadcast that cannot be read, on %s", channel)
+                handler(data)
+            except Exception:
+                log.exception("%s was not handled in this process", topic)

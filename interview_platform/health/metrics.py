@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -35,7 +37,7 @@ class Metrics:
         """Add gauges; each is a metric's name and how to read it."""
         for name, read in values.items():
             gauge = Gauge(name, name.replace("_", " ").capitalize() + ".", registry=self.registry)
-            gauge.set_function(read)
+            gauge.set_function(partial(_read, read))
 
     def observe(self, app: Flask) -> None:
         """Measure every request of `app`."""
@@ -50,3 +52,10 @@ class Metrics:
             took = time.perf_counter() - g.started
             self._requests.labels(request.method, request.endpoint).observe(took)
         return response
+
+
+def _read(read: Callable[[], float]) -> float:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 - the other metrics are wanted most when a part is away
+        return math.nan

@@ -229,7 +229,7 @@ class LogEntrySchema(Schema):
     seq = Number("Its place in the interview's log, from 1.", allow_none=True, example=1)
     type = Choice("What kind of thing happened.", TYPES)
     timestamp = Timestamp("When it happened.")
-    actor = Part(LogActorSchema, "Who did it, or null.", allow_none=True)
+    actor = Part(LogActorSchema, "Who did it, or null.", allow_none=True, dump_default=None)
     data = Json("What happened, by its type.", example={"event": "interview.started"})
 
 

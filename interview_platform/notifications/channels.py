@@ -19,7 +19,7 @@ from twilio.rest import Client
 from twilio.rest.api import Api
 
 from .recipients import Recipient
-from .rendering import Message
+from .rendering import Message, one_line
 
 if TYPE_CHECKING:
     import requests
@@ -60,7 +60,7 @@ class EmailChannel:
         sendgrid.client.timeout = self.timeout.total_seconds()
         mail = Mail(
             From(self.sender),
-            To(recipient.email, recipient.name),
+            To(recipient.email, one_line(recipient.name)),
             message.subject,
             message.text,
             message.html,

@@ -82,11 +82,11 @@ class Renderer:
         """Render `template` for `recipient`, with `link` as the place to go to."""
         zone = _zone(recipient.timezone)
         values: dict[str, Any] = {
-            name: _one_line(value) if isinstance(value, str) else value
+            name: one_line(value) if isinstance(value, str) else value
             for name, value in {**_OPTIONAL, **context}.items()
         }
         values |= {
-            "name": _one_line(recipient.name),
+            "name": one_line(recipient.name),
             "link": link,
             "day_and_time": lambda moment: _day_and_time(moment, zone),
             "short_time": lambda moment: _short_time(moment, zone),
@@ -94,7 +94,7 @@ class Renderer:
         }
         heading, _, text = self._fill(f"{template}.txt", values).partition("\n\n")
         return Message(
-            subject=_one_line(heading.removeprefix("Subject:")),
+            subject=one_line(heading.removeprefix("Subject:")),
             text=text,
             html=self._fill(f"{template}.html", values),
             sms=None
@@ -106,7 +106,7 @@ class Renderer:
         return self._environment.get_template(file).render(values)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return `text` without line breaks and control characters, so that it stays in its place."""
     return " ".join(_BREAKS.sub(" ", text).split())
 

@@ -33,7 +33,7 @@ class Connection:
 
 
 class Connections:
-    """Finds connections by socket, by session and by user."""
+    """Finds connections by socket and by interview."""
 
     def __init__(self) -> None:
         self._by_socket: dict[str, Connection] = {}
@@ -52,12 +52,6 @@ class Connections:
 
     def remove(self, socket_id: str) -> Connection | None:
         return self._by_socket.pop(socket_id, None)
-
-    def of_session(self, session_id: ObjectId) -> Iterable[Connection]:
-        return [each for each in self if each.actor.session_id == session_id]
-
-    def of_user(self, user_id: ObjectId) -> Iterable[Connection]:
-        return [each for each in self if each.actor.user_id == user_id]
 
     def in_interview(self, interview_id: ObjectId) -> Iterable[Connection]:
         return [each for each in self if interview_id in each.joined]

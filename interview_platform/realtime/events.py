@@ -25,7 +25,13 @@ MAX_SIGNAL_BYTES = 64 * 1024
 MAX_METRICS_BYTES = 16 * 1024
 MAX_METRICS_DEPTH = 8
 
-_AT_FIELD = re.compile(r" - at `\$\.?(.*?)`$")
+# How msgspec, or a struct below, names the field at fault, and what is left to say of it.
+_FIELD = (
+    (re.compile(r"^(?P<problem>.*) - at `\$\.(?P<field>\w+).*`$"), "{problem}"),
+    (re.compile(r"^Object missing required field `(?P<field>\w+)`$"), "Missing."),
+    (re.compile(r"^Object contains unknown field `(?P<field>\w+)`$"), "Unknown field."),
+    (re.compile(r"^(?P<field>\w+): (?P<problem>.*)$"), "{problem}"),
+)
 
 
 class RoomEvent(Struct, forbid_unknown_fields=True):
@@ -73,7 +79,7 @@ class CodeUpdate(RoomEvent):
 
     def __post_init__(self) -> None:
         if (self.codeSnapshot is None) == (self.update is None):
-            raise ValueError("either codeSnapshot or update is needed")
+            raise ValueError("codeSnapshot: either this or update is needed")
 
 
 class EyeTracking(RoomEvent):
@@ -107,10 +113,16 @@ def load(event: str, payload: object) -> RoomEvent:
     try:
         return msgspec.convert(payload, EVENTS[event])
     except msgspec.ValidationError as error:
-        text = str(error)
-        where = _AT_FIELD.search(text)
-        field = where[1] if where else ""
-        raise Invalid({field or "payload": [_AT_FIELD.sub("", text)]}) from error
+        field, problem = _spell(str(error))
+        raise Invalid({field: [problem]}) from error
+
+
+def _spell(text: str) -> tuple[str, str]:
+    """Return the field at fault and what is wrong with it."""
+    for pattern, problem in _FIELD:
+        if match := pattern.match(text):
+            return match["field"], problem.format(**match.groupdict())
+    return "payload", text
 
 
 def _bound(field: str, value: Any, most: int) -> None:

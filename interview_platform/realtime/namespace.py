@@ -84,7 +84,6 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
         except ServiceError as error:
             raise Refused(error.code) from error
         self._connections.add(Connection(socket_id, actor, expires_at))
-        self._rooms.open()
         self._sentinel.start()
 
     def _disconnect(self, socket_id: str) -> None:

@@ -23,10 +23,6 @@ class Rooms:
         self._connections = connections
         broadcaster.deliver_to(self._deliver)
 
-    def open(self) -> None:
-        """Begin to hear other processes; called when a first socket connects."""
-        self._broadcaster.listen()
-
     def listen(self, connection: Connection, interview_id: ObjectId, *, yjs: bool) -> list[str]:
         """Have this process hear the rooms that a socket is about to enter; returns their names.
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable
-from threading import Thread
-from typing import Any
-
-from bson import ObjectId
+from collections.abc import Callable
+from threading import Event, Thread
 
 from ..auth.service import AuthService
 from ..core.clock import utcnow
@@ -20,7 +16,7 @@ INTERVAL = 2.0
 
 
 class Sentinel:
-    """Hears of ended sessions at once, and asks the store every `INTERVAL` seconds beside.
+    """Asks the store every `INTERVAL` seconds which sessions live, and at once when told to.
 
     Asking is what makes it sure: announcements pass through Redis, which may be away.
     """
@@ -34,6 +30,7 @@ class Sentinel:
         self._connections = connections
         self._auth = auth
         self._disconnect = disconnect
+        self._told = Event()
         self._started = False
 
     def start(self) -> None:
@@ -42,31 +39,30 @@ class Sentinel:
             self._started = True
             Thread(target=self._watch, name="session-sentinel", daemon=True).start()
 
-    def on_sessions_ended(self, data: dict[str, Any]) -> None:
-        """Close the sockets of the session, or of the user, that an announcement names."""
-        if "session" in data:
-            self._close(self._connections.of_session(ObjectId(data["session"])))
-        else:
-            self._close_dead(self._connections.of_user(ObjectId(data["user"])))
+    def on_sessions_ended(self, ended: dict[str, str]) -> None:
+        """Look at once if an announcement names somebody who is connected here; never waits."""
+        named = ended.values()
+        for connection in self._connections:
+            actor = connection.actor
+            if str(actor.session_id) in named or str(actor.user_id) in named:
+                self._told.set()
+                return
 
     def _watch(self) -> None:
         while True:
-            time.sleep(INTERVAL)
+            self._told.wait(INTERVAL)
+            self._told.clear()
             try:
-                self._close_dead(self._connections)
+                self._close_ended()
             except Exception:
                 log.exception("could not check the sockets' sessions")
 
-    def _close_dead(self, connections: Iterable[Connection]) -> None:
-        now = utcnow()
-        watched = list(connections)
+    def _close_ended(self) -> None:
+        watched = list(self._connections)
         if not watched:
             return
         live = self._auth.live_sessions({each.actor.session_id for each in watched})
-        self._close(
-            each for each in watched if each.actor.session_id not in live or each.expires_at <= now
-        )
-
-    def _close(self, connections: Iterable[Connection]) -> None:
-        for connection in list(connections):
-            self._disconnect(connection)
+        now = utcnow()
+        for connection in watched:
+            if connection.actor.session_id not in live or connection.expires_at <= now:
+                self._disconnect(connection)

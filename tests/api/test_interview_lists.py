@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from interview_platform.core.mongo import Document
-from tests.interviews import at, book, make_lot, make_task
+from tests.interviews import NOBODY, at, book, make_lot, make_task
 from tests.queries import recorded, stages
 from tests.service import Company, Person
 
@@ -72,23 +72,22 @@ def test_people_list_their_own_alone(company: Company) -> None:
     assert ids(company.staff(), "/api/interviews") == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_filters_that_make_no_sense_are_refused(
+    company: Company, subtests: pytest.Subtests
+) -> None:
+    for query in (
         {"status": "over"},
-        {"status": {"$ne": "live"}},
         {"interviewerId": "somebody"},
         {"from": "2026-01-01T00:00:00"},
         {"after": "rubbish"},
         {"limit": 201},
-        {"candidate": "65f0c0ffee65f0c0ffee65f0"},
-    ],
-    ids=str,
-)
-def test_filters_that_make_no_sense_are_refused(company: Company, query: dict[str, Any]) -> None:
-    answer = company.admin.get(PATH, **query)
-    assert answer.status_code == 422
-    assert list(answer.json["errors"]["query"]) == list(query)
+        {"candidate": NOBODY},
+        {"status[$ne]": "live"},
+    ):
+        with subtests.test(str(query)):
+            answer = company.admin.get(PATH, **query)
+            assert answer.status_code == 422
+            assert list(answer.json["errors"]["query"]) == list(query)
 
 
 def finds(commands: list[Mapping[str, Any]], collection: str) -> list[Mapping[str, Any]]:
@@ -116,35 +115,30 @@ def test_a_longer_list_asks_no_more_of_the_store(
     assert costs[-1].count("find") <= 5
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {},
-        {"status": "scheduled"},
-        {"interviewerId": "eve"},
-        {"candidateId": "ada"},
-        {"lotId": "lot"},
-        {"interviewerId": "eve", "status": "scheduled"},
-        {"from": at(0), "to": at(9)},
-        {"from": at(0), "candidateId": "ada"},
-    ],
-    ids=str,
-)
 def test_no_page_of_any_list_reads_the_whole_collection(
-    company: Company, database: Database[Document], query: dict[str, str]
+    company: Company, database: Database[Document], subtests: pytest.Subtests
 ) -> None:
     ada, eve, lot = company.candidate(), company.staff(), make_lot(company)
     for hour in range(3):
         book(company, ada, eve, hour, lotId=lot["id"])
-    known = {"ada": ada.id, "eve": eve.id, "lot": lot["id"]}
-    query = {name: known.get(value, value) for name, value in query.items()}
-    with recorded(database) as commands:
-        assert len(ids(company.admin, limit=1, **query)) == 3
-    asked = finds(commands, "interviews")
-    assert len(asked) == 3
-    for command in asked:
-        assert "IXSCAN" in stages(database, command)
-        assert "COLLSCAN" not in stages(database, command)
+    for query in (
+        {},
+        {"status": "scheduled"},
+        {"interviewerId": eve.id},
+        {"candidateId": ada.id},
+        {"lotId": lot["id"]},
+        {"interviewerId": eve.id, "status": "scheduled"},
+        {"from": at(0), "to": at(9)},
+        {"from": at(0), "candidateId": ada.id},
+    ):
+        with recorded(database) as commands:
+            assert len(ids(company.admin, limit=1, **query)) == 3
+        asked = finds(commands, "interviews")
+        assert len(asked) == 3
+        for command in asked:
+            with subtests.test(str(query)):
+                assert "IXSCAN" in stages(database, command)
+                assert "COLLSCAN" not in stages(database, command)
 
 
 def test_no_other_look_up_reads_the_whole_collection(

@@ -159,6 +159,7 @@ def test_names_stay_in_their_place(desk: Desk, sendgrid: Provider) -> None:
     [received] = sendgrid.to(ada["email"])
     mail = received.message
     assert mail["subject"].startswith('Interview with <b onclick="x">Eve</b> Subject: You won on')
+    assert mail["personalizations"][0]["to"][0]["name"] == "Ada Bcc: all@example.com"
     text, html = (part["value"] for part in mail["content"])
     assert "Hello Ada Bcc: all@example.com,\n" in text
     assert "<b onclick" not in html

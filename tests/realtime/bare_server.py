@@ -93,6 +93,15 @@ def serve(directory: Path, command: tuple[str, ...] = GUNICORN, **settings: str)
             process.wait(timeout=15)
 
 
+@contextmanager
+def hanging_up(connection: WebSocket) -> Iterator[WebSocket]:
+    """Close the socket at the end, whatever was said on it."""
+    try:
+        yield connection
+    finally:
+        connection.shutdown()  # type: ignore[no-untyped-call]
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -11,14 +11,14 @@ if sys.argv[-1] == "gevent":
 
     monkey.patch_all()
 
-import time  # noqa: E402
-from concurrent.futures import Future  # noqa: E402
+import time
+from concurrent.futures import Future
 
-from bson import ObjectId  # noqa: E402
+from bson import ObjectId
 
-from interview_platform.core import mongo  # noqa: E402
-from interview_platform.session_log.repository import SessionLogRepository  # noqa: E402
-from interview_platform.session_log.service import SessionLog  # noqa: E402
+from interview_platform.core import mongo
+from interview_platform.session_log.repository import SessionLogRepository
+from interview_platform.session_log.service import SessionLog
 
 
 def write(uri: str, database: str, interview: str, writer: str, count: str) -> None:

@@ -6,12 +6,12 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import requests
 
-from tests.realtime.bare_server import Live, read_to_the_end, serve, text, wait_until
+from tests.realtime.bare_server import Live, hanging_up, read_to_the_end, serve, text, wait_until
 
 
 def test_sigterm_drains_under_load(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 def test_clients_that_come_back_at_once_are_sent_elsewhere(tmp_path: Path) -> None:
     with serve(tmp_path) as live:
-        with closing(live.joined()) as connection:
+        with hanging_up(live.joined()) as connection:
             live.process.send_signal(signal.SIGTERM)
             assert read_to_the_end(connection) == ([b'42/bare,["draining"]', b"1"], 1000)
         answer = requests.get(f"{live.url}/socket.io/?EIO=4&transport=polling", timeout=5)
@@ -57,7 +57,7 @@ def test_clients_that_come_back_at_once_are_sent_elsewhere(tmp_path: Path) -> No
 def chat_to_the_end(live: Live) -> int:
     """Keep ten events under way until the drain is announced; return the close code."""
     event = f'42/bare,1["echo","{"x" * 1000}"]'
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         for _ in range(10):
             connection.send(event)
         while text(connection) != '42/bare,["draining"]':

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from websocket import ABNF
 
-from tests.realtime.bare_server import Live, echoes, serve, text, wait_until
+from tests.realtime.bare_server import Live, echoes, hanging_up, serve, text, wait_until
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 SECOND = '{"_placeholder":true,"num":1}'
@@ -62,7 +61,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def test_malformed_packets_are_refused_and_harm_nothing(
     live: Live, packets: list[str | bytes]
 ) -> None:
-    with closing(live.joined()) as bystander, closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as bystander, hanging_up(live.joined()) as connection:
         calls = live.state()["calls"]
         for packet in packets:
             opcode = ABNF.OPCODE_TEXT if isinstance(packet, str) else ABNF.OPCODE_BINARY
@@ -73,7 +72,7 @@ def test_malformed_packets_are_refused_and_harm_nothing(
 
 
 def test_a_client_s_events_are_handled_in_the_order_sent(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         connection.send('42/bare,1["nap"]')
         connection.send('42/bare,2["echo",2]')
         assert text(connection) == '43/bare,1["rested"]'
@@ -81,7 +80,7 @@ def test_a_client_s_events_are_handled_in_the_order_sent(live: Live) -> None:
 
 
 def test_an_acknowledgement_may_come_later_without_holding_up_others(live: Live) -> None:
-    with closing(live.joined()) as connection, closing(live.joined()) as another:
+    with hanging_up(live.joined()) as connection, hanging_up(live.joined()) as another:
         for packet in ('1["later","first"]', '2["later","second"]', '3["echo",3]'):
             connection.send(f"42/bare,{packet}")
         assert text(connection) == '43/bare,3[{"ok":true,"value":3}]'
@@ -92,14 +91,14 @@ def test_an_acknowledgement_may_come_later_without_holding_up_others(live: Live)
 
 
 def test_a_handler_that_raises_is_acknowledged_as_a_failure(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         connection.send('42/bare,1["fail"]')
         assert text(connection) == '43/bare,1[{"ok":false,"error":"now"}]'
 
 
 def test_an_acknowledgement_for_a_client_that_left_is_dropped(live: Live) -> None:
-    with closing(live.joined()) as bystander:
-        with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as bystander:
+        with hanging_up(live.joined()) as connection:
             connection.send('42/bare,1["later","gone"]')
             assert echoes(connection, "sent")
         wait_until(lambda: live.state()["sockets"] == 1)
@@ -109,7 +108,7 @@ def test_an_acknowledgement_for_a_client_that_left_is_dropped(live: Live) -> Non
 
 
 def test_a_connect_handler_that_raises_refuses(live: Live) -> None:
-    with closing(live.websocket()) as connection:
+    with hanging_up(live.websocket()) as connection:
         connection.send("40/strict,")
         assert text(connection).startswith("44/strict,")
         connection.send('40/strict,{"token":"bad"}')

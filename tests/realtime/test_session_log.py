@@ -34,6 +34,12 @@ Open = Callable[..., SessionLog]
 
 
 @pytest.fixture
+def database(mongo_client: MongoClient[Document]) -> Database[Document]:
+    """A database of the test's own, left to the store's end: dropping thousands takes long."""
+    return mongo_client[f"log_{ObjectId()}"]
+
+
+@pytest.fixture
 def open_log(database: Database[Document]) -> Iterator[Open]:
     """Makes logs as separate processes would have them; the schema is in place."""
     mongo.sync_schema([SessionLogRepository(database)])
@@ -280,9 +286,10 @@ def test_transactions_and_appends_race(
         while not all(step.done() for step in steps):
             chats += [log.append(interview_id, "chat", None, {}) for log in logs]
             chats[-1].result(TIMEOUT)
+    said = results(chats)
     places = {each["seq"]: each for each in stored_in(database, interview_id)}
-    assert len(places) == 24 + len(chats)
-    assert {places[seq]["type"] for seq in results(chats)} == {"chat"}
+    assert len(places) == 24 + len(said)
+    assert {places[seq]["type"] for seq in said} == {"chat"}
     for number, numbers in enumerate(step.result() for step in steps):
         assert [places[seq]["data"]["step"] for seq in numbers] == [number, number]
         assert numbers[1] == numbers[0] + 1
@@ -300,7 +307,7 @@ def test_the_end_of_a_log_is_found_whatever_its_length(
 def fill(database: Database[Document], interview_id: ObjectId, length: int) -> None:
     """Store a log of `length` events, every fifth of them a chat message."""
     now = datetime.now(UTC)
-    events = [
+    events: list[Document] = [
         {
             "interview": interview_id,
             "seq": seq,

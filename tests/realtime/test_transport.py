@@ -6,7 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.realtime.bare_server import (
     Live,
     echoes,
     frame,
+    hanging_up,
     read_to_the_end,
     reset,
     send_raw,
@@ -64,7 +65,7 @@ def test_pywsgi_serves_websockets_too(tmp_path: Path) -> None:
         with live.client() as client:
             assert client.transport() == "websocket"
             assert client.call("echo", b"\x00", namespace="/bare") == {"ok": True, "value": b"\x00"}
-        with closing(live.joined()) as connection:
+        with hanging_up(live.joined()) as connection:
             send_raw(connection, frame(b"4" + b"x" * MIB))
             assert read_to_the_end(connection) == ([], 1009)
 
@@ -81,7 +82,7 @@ def test_origins_that_are_not_listed_are_refused(live: Live) -> None:
 
 
 def test_frames_that_arrive_together_are_all_delivered_in_order(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         packets = [frame(f'42/bare,{n}["echo",{n}]'.encode()) for n in range(500)]
         send_raw(connection, b"".join(packets))
         for n in range(500):
@@ -90,7 +91,7 @@ def test_frames_that_arrive_together_are_all_delivered_in_order(live: Live) -> N
 
 def test_fragments_are_joined_around_pings(live: Live) -> None:
     message = '42/bare,7["echo","žluť"]'.encode()
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         send_raw(
             connection,
             frame(message[:19], fin=0)  # in the middle of a character
@@ -103,7 +104,7 @@ def test_fragments_are_joined_around_pings(live: Live) -> None:
 
 
 def test_the_closing_handshake_is_completed_after_what_came_before_it(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         send_raw(
             connection,
             frame(b'42/bare,["note","last words"]') + frame(b"\x03\xe8bye", ABNF.OPCODE_CLOSE),
@@ -113,7 +114,7 @@ def test_the_closing_handshake_is_completed_after_what_came_before_it(live: Live
 
 
 def test_a_slow_reader_receives_every_byte(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         connection.send('42/bare,["flood",20,400000]')
         time.sleep(0.5)  # the server runs into full buffers
         for number in range(20):
@@ -121,7 +122,7 @@ def test_a_slow_reader_receives_every_byte(live: Live) -> None:
 
 
 def test_no_extension_is_negotiated(live: Live) -> None:
-    with closing(live.websocket(header=[OFFER])) as connection:
+    with hanging_up(live.websocket(header=[OFFER])) as connection:
         assert "sec-websocket-extensions" not in (connection.getheaders() or {})
 
 
@@ -139,7 +140,7 @@ def test_a_handshake_that_is_not_websocket_leaves_nothing_behind(live: Live) -> 
 def test_an_upgrade_that_fails_leaves_the_polling_session(live: Live) -> None:
     session = polling_session(live)
     address = session.replace("http://", "ws://").replace("polling", "websocket")
-    with closing(create_connection(address, timeout=10)) as connection:
+    with hanging_up(create_connection(address, timeout=10)) as connection:
         connection.send("4not a probe")
         assert read_to_the_end(connection) == ([], 1000)
     assert requests.post(session, data=b"40/bare,", timeout=5).text == "OK"
@@ -171,7 +172,7 @@ def test_messages_over_the_limit_close_the_connection_and_take_no_memory(
     live: Live, frames: list[bytes], code: int
 ) -> None:
     process = Path(f"/proc/{live.state()['pid']}")
-    with closing(live.websocket(header=[OFFER])) as connection:
+    with hanging_up(live.websocket(header=[OFFER])) as connection:
         connection.send("40/bare,")
         assert text(connection).startswith("40/bare,")
         assert echoes(connection, "x" * (MIB - 100))
@@ -204,9 +205,9 @@ def test_a_polling_body_over_the_limit_is_refused(live: Live) -> None:
 
 @pytest.mark.parametrize("message", [b"x", b"", b"bx"])
 def test_what_is_not_engineio_ends_its_own_connection_alone(live: Live, message: bytes) -> None:
-    with closing(live.joined()) as bystander:
+    with hanging_up(live.joined()) as bystander:
         before = live.state()["sockets"]
-        with closing(live.joined()) as connection:
+        with hanging_up(live.joined()) as connection:
             send_raw(connection, frame(message))
             assert read_to_the_end(connection) == ([], 1000)
         wait_until(lambda: live.state()["sockets"] <= before)
@@ -214,7 +215,7 @@ def test_what_is_not_engineio_ends_its_own_connection_alone(live: Live, message:
 
 
 def test_text_that_is_not_utf_8_closes_the_connection(live: Live) -> None:
-    with closing(live.joined()) as connection:
+    with hanging_up(live.joined()) as connection:
         send_raw(connection, frame(b'42/bare,["echo","\xff"]'))
         assert read_to_the_end(connection) == ([], 1007)
 
