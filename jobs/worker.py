@@ -28,7 +28,8 @@ from interview_platform.core.queueing import JobQueue, notification_queue
 from interview_platform.core.settings import Settings, SettingsError
 
 # Imported before the fork, so that a job does not pay for it.
-from . import maintenance, notifications  # noqa: F401
+from . import maintenance as maintenance
+from . import notifications
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,11 @@ class NotificationWorker(HerokuWorker):
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         service_logging.origin.set(service_logging.Origin(job.id))
         return super().perform_job(job, queue, execution)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        # Foreseen, and told by the service already: a traceback would say no more.
+        if not isinstance(exc_info[1], notifications.DeliveryFailed):
+            super().handle_exception(job, *exc_info)
 
     def teardown(self) -> None:
         try:

@@ -7,14 +7,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from werkzeug.test import TestResponse
-
-from tests.service import Company, Person
+from tests.service import Answer, Company, Person
 
 IMPORT = "/api/admin/candidates/import"
 
 
-def send_csv(admin: Person, content: str | bytes, **query: Any) -> TestResponse:
+def send_csv(admin: Person, content: str | bytes, **query: Any) -> Answer:
     """Send a CSV file to the import."""
     return admin.post(
         IMPORT, data=content, query_string=query, headers={"Content-Type": "text/csv"}

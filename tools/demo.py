@@ -151,7 +151,7 @@ def schedule(
 def tell(office: Client, interview: dict[str, Any]) -> None:
     found = office.get("/api/admin/interviews", candidateId=interview["candidate"]["id"])
     check(len(found["interviews"]) == 1, "it is in the admin's list")
-    step("The candidate is told", "by the worker, as SENDGRID_* and TWILIO_* allow")
+    step("A message is on its way", "the worker sends it where a provider is configured")
 
 
 def hold(

@@ -57,8 +57,8 @@ class CandidateProfileRepository(Repository):
         "required": ["user"],
         "properties": {
             "user": {"bsonType": "objectId"},
-            "skills": {"bsonType": "array"},
-            "tags": {"bsonType": "array"},
+            "skills": {"bsonType": ["array", "null"]},
+            "tags": {"bsonType": ["array", "null"]},
             "lotStatus": {"enum": [str(status) for status in LotStatus]},
             "lotStatusHistory": {"bsonType": "array", "maxItems": MAX_HISTORY},
         },

@@ -27,7 +27,7 @@ def language_field(**kwargs: bool) -> Text:
         "The programming language, as editors name it.",
         most=32,
         example="python",
-        validate=[validate.Regexp(r"[a-z0-9+#.-]{1,32}\Z")],
+        validate=[validate.Regexp(r"^[a-z0-9+#.-]{1,32}$")],
         **kwargs,
     )
 

@@ -75,7 +75,7 @@ class Settings:
         set. Raises `SettingsError`, also where a store is not configured: only
         `interview_platform.local` starts embedded ones.
         """
-        load_dotenv()
+        load_dotenv(".env")
         settings = cls.from_env()
         missing = [
             f"{name}: is not set; `make run` starts an embedded one"

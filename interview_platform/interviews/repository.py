@@ -41,6 +41,8 @@ class InterviewRepository(Repository):
         IndexModel([("codingTask", ASCENDING)]),
         IndexModel(
             [("meetingRoomId", ASCENDING)],
+            # Not the name that Mongoose gives an index of its own on this field.
+            name="meeting_room",
             unique=True,
             partialFilterExpression={"meetingRoomId": {"$type": "string"}},
         ),

@@ -30,13 +30,13 @@ def room_field() -> Text:
     return Text(
         "The name of the interview's room at the video service; made up if left out.",
         most=128,
-        validate=[validate.Regexp(r"[A-Za-z0-9_-]{8,128}\Z")],
+        validate=[validate.Regexp(r"^[A-Za-z0-9_-]{8,128}$")],
         example="Zk3vQ8x1T0mJx9sYw2rB4g",
     )
 
 
 def candidate_id_field(**kwargs: bool) -> Id:
-    return Id("The candidate's id.", attribute="candidate", **kwargs)
+    return Id("The id of the candidate's account or profile.", attribute="candidate", **kwargs)
 
 
 def interviewer_id_field(**kwargs: bool) -> Id:
@@ -134,6 +134,21 @@ class OutcomeSchema(Schema):
     scorecard = Part(ScorecardSchema, "What the interviewer concludes.", allow_none=True)
 
 
+class TimesSchema(Schema):
+    """When an interview takes place, as far as it is known."""
+
+    start = Timestamp(
+        "When it begins; null in some older interviews.",
+        allow_none=True,
+        example="2030-03-04T09:00:00.000Z",
+    )
+    end = Timestamp(
+        "When it ends; null in some older interviews.",
+        allow_none=True,
+        example="2030-03-04T10:00:00.000Z",
+    )
+
+
 class LotNameSchema(Schema):
     """Which lot it is."""
 
@@ -149,12 +164,22 @@ class InterviewSchema(Schema):
     candidate = Part(UserRefSchema, "Who is interviewed.", allow_none=True)
     interviewer = Part(UserRefSchema, "Who interviews.", allow_none=True)
     codingTask = Part(CodingTaskRefSchema, "What is worked on, or null.", allow_none=True)
-    schedule = Part(ScheduleSchema, "When it takes place.")
-    meetingRoomId = room_field()
+    schedule = Part(TimesSchema, "When it takes place.")
+    meetingRoomId = Text(
+        "The name of its room at the video service; null in some older interviews.",
+        most=128,
+        allow_none=True,
+        example="Zk3vQ8x1T0mJx9sYw2rB4g",
+    )
     startedAt = Timestamp("When it was started, or null.", allow_none=True)
     endedAt = Timestamp("When it was ended, or null.", allow_none=True)
     cancelledAt = Timestamp("When it was cancelled, or null.", allow_none=True)
-    cancelReason = Text("Why it was cancelled, or null.", most=1000, allow_none=True)
+    cancelReason = Text(
+        "Why it was cancelled, or null.",
+        most=1000,
+        allow_none=True,
+        example="The interviewer has fallen ill.",
+    )
     createdAt = Timestamp("When it was scheduled.")
     updatedAt = Timestamp("When it was last changed.")
     lot = Part(LotNameSchema, "Staff: where the candidate came from, or null.", allow_none=True)

@@ -1,4 +1,4 @@
-"""The Socket.IO server: what it takes from clients, and how it acknowledges and closes."""
+"""The Socket.IO server: how it carries, acknowledges and closes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import engineio
 import flask_socketio
-import orjson
 import socketio
 from engineio.socket import Socket
 from flask import Flask
 from gevent.pool import Pool
-from socketio import packet
 from socketio.exceptions import ConnectionRefusedError as Refused
+from socketio.packet import ACK
 
-from ..core import json
 from ..core.websocket import WebSocket
+from .packets import Packet, PacketJSON
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_MESSAGE_BYTES = 1024 * 1024
-MAX_ATTACHMENTS = 10
-MAX_DEPTH = 254
-"""How many levels of JSON can be written again to others: orjson's own bound."""
-
-RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
-"""Names that python-socketio gives a meaning of its own, and that no client may send."""
-
 CLOSING_AT_ONCE = 64
 
 log = logging.getLogger(__name__)
@@ -39,82 +31,6 @@ log = logging.getLogger(__name__)
 # Below ERROR these write down what packets hold, tokens and code of an interview included.
 _packet_log = logging.getLogger(f"{__name__}.packets")
 _packet_log.setLevel(logging.ERROR)
-
-
-class PacketJSON:
-    """JSON as packets carry it; both functions take python-socketio's options and ignore them."""
-
-    @staticmethod
-    def loads(text: str | bytes, **_: object) -> Any:
-        """Parse JSON. Raises ValueError for malformed text, NaN and lone surrogates."""
-        return orjson.loads(text)
-
-    @staticmethod
-    def dumps(value: Any, **_: object) -> str:
-        """Write JSON as the REST interface does. Raises TypeError for what JSON cannot say."""
-        return json.dumps(value).decode()
-
-
-class Packet(packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet that is well formed once decoded, or else raises ValueError.
-
-    An event is a list that starts with its name, an acknowledgement a list, the payload of
-    a connection an object or None; each attachment has exactly one place.
-    """
-
-    def decode(self, encoded_packet: object) -> int:
-        if not isinstance(encoded_packet, str):
-            raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
-        attachments: int = super().decode(encoded_packet)
-        if not self._well_formed(attachments):
-            raise ValueError("not a packet that a client may send")
-        if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
-            try:
-                orjson.dumps(self.data)
-            except TypeError as error:
-                raise ValueError("nested too deep to be sent on") from error
-        return attachments
-
-    def _well_formed(self, attachments: int) -> bool:
-        binary = self.packet_type in (packet.BINARY_EVENT, packet.BINARY_ACK)
-        if binary != (0 < attachments <= MAX_ATTACHMENTS):
-            return False
-        match self.packet_type, self.data:
-            case ((packet.EVENT | packet.BINARY_EVENT), [str(name), *_]):
-                return name not in RESERVED_EVENTS
-            case ((packet.ACK | packet.BINARY_ACK), [*_]):
-                return self.id is not None
-            case packet.CONNECT, (None | {}):
-                return True
-            case packet.DISCONNECT, None:
-                return True
-        return False
-
-    @classmethod
-    def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
-        """Return `data` with each attachment in its place.
-
-        Raises ValueError where one has no place or several: a small packet must not turn
-        into a huge one on its way to others.
-        """
-        unplaced = dict(enumerate(attachments))
-
-        def place(value: Any) -> Any:
-            if isinstance(value, list):
-                return [place(item) for item in value]
-            if not isinstance(value, dict):
-                return value
-            if "_placeholder" in value:
-                return unplaced.pop(value["num"])
-            return {key: place(item) for key, item in value.items()}
-
-        try:
-            whole = place(data)
-        except (KeyError, TypeError) as error:
-            raise ValueError("a placeholder without an attachment of its own") from error
-        if unplaced:
-            raise ValueError("an attachment without a placeholder")
-        return whole
 
 
 class EngineServer(engineio.Server):  # type: ignore[misc]
@@ -128,8 +44,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def disconnect(self, sid: str | None = None) -> None:
         """Close the connection `sid`, or every one."""
-        for one in [sid] if sid else list(self.sockets):
-            connection = self.sockets.pop(one, None)
+        for connection in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
             if connection is not None:
                 connection.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
@@ -207,6 +122,11 @@ class Server(socketio.Server):  # type: ignore[misc]
         if not data:
             raise ValueError("an empty packet")
 
+    def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        super()._handle_eio_disconnect(eio_sid, reason)
+        # Engine.IO forgets closed connections by and by, and trips over them until then.
+        self.eio.sockets.pop(eio_sid, None)
+
     def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         try:
             return super()._trigger_event(event, namespace, *args)
@@ -246,7 +166,7 @@ class Server(socketio.Server):  # type: ignore[misc]
     ) -> None:
         if ack_id is not None:
             data = [] if answer is None else [answer]
-            self._send_packet(eio_sid, Packet(packet.ACK, data, namespace, ack_id))
+            self._send_packet(eio_sid, Packet(ACK, data, namespace, ack_id))
 
 
 class SocketIO(flask_socketio.SocketIO):  # type: ignore[misc]
@@ -301,7 +221,5 @@ def _websocket_transport(
         finally:
             if not connection.connected:
                 fail()
-            if connection.closed:
-                server.sockets.pop(connection.sid, None)
 
     return serve

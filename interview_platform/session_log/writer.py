@@ -148,6 +148,8 @@ class LogWriter:
         Raises what the repository does, with the promises of entries before a stop kept,
         and that of an entry that the store refuses broken.
         """
+        if not batch:
+            return
         lasts: dict[ObjectId, int] = {}
         documents: list[Document] = []
         for logged, waiting in batch:

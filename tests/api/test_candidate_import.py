@@ -6,7 +6,6 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 import requests
 from flask import Flask
 from pymongo.database import Database
@@ -14,7 +13,7 @@ from pymongo.database import Database
 from interview_platform.core.mongo import Document
 from tests.live import WebProcess
 from tests.pool import IMPORT, everybody, send_csv, to_csv
-from tests.service import Company
+from tests.service import Company, Person
 
 CSV = {"Content-Type": "text/csv"}
 FILE = (
@@ -56,26 +55,27 @@ def test_each_row_makes_a_candidate(company: Company, database: Database[Documen
     assert database["notifications"].count_documents({}) == 0
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        FILE.encode("utf-8-sig"),
-        FILE.replace("\n", "\r\n").encode(),
-        FILE.replace("\n", "\r").encode(),
-        FILE.rstrip("\n").encode(),
-        FILE.replace(",", ";").replace("7.5", "7,5").encode(),
-        FILE.replace("name,email,phone", ' "Name" , EMAIL,Phone').encode(),
-        b"\n\n" + FILE.replace("\nBob", "\n,,,\n\nBob").encode(),
-        FILE.replace("Python|SQL", '"Python, SQL;python"').encode(),
-    ],
-    ids=["bom", "crlf", "cr", "no end", "semicolons", "header", "blank lines", "commas in a cell"],
-)
-def test_files_of_many_makers_say_the_same(company: Company, content: bytes) -> None:
-    answer = send_csv(company.admin, content)
-    assert answer.json == {"created": 2, "skipped": 0, "rejected": [], "unknownColumns": []}
-    ada, bob = created(company)
-    assert (ada["name"], bob["name"]) == ("Ada Lovelace", "Bob Noyce")
-    assert (ada["profile"]["skills"], ada["profile"]["experienceYears"]) == (["Python", "SQL"], 7.5)
+def test_files_of_many_makers_say_the_same(company: Company, database: Database[Document]) -> None:
+    same = {
+        "BOM": FILE.encode("utf-8-sig"),
+        "CRLF": FILE.replace("\n", "\r\n").encode(),
+        "CR": FILE.replace("\n", "\r").encode(),
+        "no end": FILE.rstrip("\n").encode(),
+        "semicolons": FILE.replace(",", ";").replace("7.5", "7,5").encode(),
+        "header": FILE.replace("name,email,phone", '"Name", EMAIL ,Phone').encode(),
+        "blank lines": b"\n\n" + FILE.replace("\nBob", "\n,,,\n\nBob").encode(),
+        "commas in a cell": FILE.replace("Python|SQL", '"Python, SQL;python"').encode(),
+    }
+    for maker, content in same.items():
+        answer = send_csv(company.admin, content)
+        assert answer.status_code == 200, (maker, answer.text)
+        assert answer.json == {"created": 2, "skipped": 0, "rejected": [], "unknownColumns": []}
+        ada, bob = created(company)
+        assert (ada["name"], bob["name"]) == ("Ada Lovelace", "Bob Noyce"), maker
+        profile = ada["profile"]
+        assert (profile["skills"], profile["experienceYears"]) == (["Python", "SQL"], 7.5), maker
+        for collection in ("users", "candidateprofiles"):
+            database[collection].delete_many({"role": {"$ne": "admin"}})
 
 
 def test_names_of_all_scripts_come_through(company: Company) -> None:
@@ -128,7 +128,7 @@ def test_a_bad_row_stops_no_other_and_is_told_by_its_line(company: Company) -> N
         {"line": 7, "errors": unreadable},
         {"line": 9, "errors": unreadable},
         {"line": 10, "errors": {"row": ["It has more cells than there are columns."]}},
-        {"line": 11, "errors": {"skills": ["Longer than maximum length 64."]}},
+        {"line": 11, "errors": {"skills": ["Length must be between 1 and 64."]}},
         {"line": 12, "errors": unreadable},
         {"line": 13, "errors": {"experienceYears": ["Not a valid number."]}},
     ]
@@ -168,17 +168,19 @@ def test_who_is_invited_is_written_to(company: Company, database: Database[Docum
     assert {notice["template"] for notice in notices} == {"account_invitation"}
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "\r=", " =", "＝", "＠"])
-@pytest.mark.parametrize("column", ["name", "email", "skills", "tags", "notes"])
-def test_no_formula_comes_in(company: Company, column: str, sign: str) -> None:
-    cell = f"{sign}cmd@example.com"
-    row = {"name": "Eve", "email": "eve@example.com", column: cell}
-    answer = send_csv(company.admin, to_csv([row]))
-    assert answer.json["created"] == 0, answer.text
-    assert [*answer.json["rejected"][0]["errors"]] == [column]
-    if column in ("skills", "tags"):
-        row[column] = f"fine|{cell}"
-        assert send_csv(company.admin, to_csv([row])).json["created"] == 0
+def test_no_formula_comes_in(company: Company) -> None:
+    # Full-width signs, too: some spreadsheets take them for the others.
+    signs = ["=", "+", "-", "@", "\t=", "\r=", " =", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+    columns = ["name", "email", "skills", "tags", "notes"]
+    for column in columns:
+        cells = [f"{sign}cmd{number}@example.com" for number, sign in enumerate(signs)]
+        if column in ("skills", "tags"):
+            cells += [f"fine|{cell}" for cell in cells]
+        rows = [{"name": "Eve", "email": f"eve{n}@example.com"} for n in range(len(cells))]
+        content = to_csv([{**row, column: cell} for row, cell in zip(rows, cells, strict=True)])
+        answer = send_csv(company.admin, content)
+        assert answer.json["created"] == 0, answer.text
+        assert [[*row["errors"]] for row in answer.json["rejected"]] == [[column]] * len(cells)
 
 
 def test_a_telephone_number_is_no_formula(company: Company) -> None:
@@ -188,13 +190,14 @@ def test_a_telephone_number_is_no_formula(company: Company) -> None:
         {"name": "Fay", "email": "fay@example.com", "phone": "=+4930123456"},
     ]
     answer = send_csv(company.admin, to_csv(rows))
-    assert [row["line"] for row in answer.json["rejected"]] == [3, 4]
-    assert [one["phone"] for one in created(company)] == ["+4930123456"]
+    assert [row["line"] for row in answer.json["rejected"]] == [3]
+    assert [one["phone"] for one in created(company)] == ["+4930123456"] * 2
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
+def test_a_file_that_cannot_be_taken_is_refused_as_a_whole(
+    company: Company, database: Database[Document]
+) -> None:
+    refused = [
         (b"", 422),
         (b" \n\n", 422),
         (b"name\nAda\n", 422),
@@ -208,29 +211,23 @@ def test_a_telephone_number_is_no_formula(company: Company) -> None:
         (b"name,email\n" + b"a,b\n" * 10_001, 413),
         (b"name,email\n" * 200_001, 413),
         (b"name,email\nA,a@example.com\n" + b"x" * (8 * 1024 * 1024), 413),
-    ],
-)
-def test_a_file_that_cannot_be_taken_is_refused_as_a_whole(
-    company: Company, database: Database[Document], content: bytes, status: int
-) -> None:
-    answer = send_csv(company.admin, content)
-    assert answer.status_code == status, answer.text
+    ]
+    for content, status in refused:
+        answer = send_csv(company.admin, content)
+        assert answer.status_code == status, (content[:50], answer.text)
     assert database["candidateprofiles"].count_documents({}) == 0
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_what_is_no_csv_file_is_refused(company: Company) -> None:
+    options: list[dict[str, Any]] = [
         {"json": [{"name": "Ada"}]},
         {"data": ROWS.encode(), "headers": {"Content-Type": "text/plain"}},
         {"data": {"people": (io.BytesIO(ROWS.encode()), "people.csv")}},
         {"data": {"file": ROWS}},
         {},
-    ],
-    ids=["json", "plain", "other part", "no file", "nothing"],
-)
-def test_what_is_no_csv_file_is_refused(company: Company, options: dict[str, Any]) -> None:
-    assert company.admin.post(IMPORT, **options).status_code == 415
+    ]
+    for option in options:
+        assert company.admin.post(IMPORT, **option).status_code == 415, option
 
 
 def test_a_query_that_means_nothing_is_refused(company: Company) -> None:
@@ -240,20 +237,19 @@ def test_a_query_that_means_nothing_is_refused(company: Company) -> None:
 
 
 def test_two_imports_of_one_file_at_once_make_everybody_once(company: Company, app: Flask) -> None:
-    rows = [{"name": f"P {n}", "email": f"p{n}@example.com"} for n in range(600)]
+    rows = [{"name": f"P {n}", "email": f"p{n}@example.com"} for n in range(300)]
     content = to_csv(rows)
 
-    def send(_: int) -> dict[str, Any]:
-        headers = {**CSV, "Authorization": f"Bearer {company.admin.token}"}
-        answer = app.test_client().post(IMPORT, data=content, headers=headers)
+    def send(_: int) -> Any:
+        admin = Person(app.test_client(), token=company.admin.token)
+        answer = send_csv(admin, content)
         assert answer.status_code == 200, answer.text
-        report: dict[str, Any] = answer.json
-        return report
+        return answer.json
 
     with ThreadPoolExecutor(3) as pool:
         reports = list(pool.map(send, range(3)))
-    assert sum(report["created"] for report in reports) == 600
-    assert sum(report["skipped"] for report in reports) == 1200
+    assert sum(report["created"] for report in reports) == 300
+    assert sum(report["skipped"] for report in reports) == 600
     emails = [one["email"] for one in everybody(company.admin)]
     assert sorted(emails) == sorted(row["email"] for row in rows)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from bson import ObjectId
 from flask import Flask
 from pymongo.database import Database
@@ -116,46 +115,44 @@ def test_skills_and_tags_are_kept_once_as_first_spelled(company: Company) -> Non
     assert (profile["skills"], profile["tags"]) == (["Python", "C++"], ["Straße"])
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("name", " "),
-        ("name", "x" * 201),
-        ("name", "=HYPERLINK(1)"),
-        ("name", " \t+cmd"),
-        ("email", "nobody"),
-        ("email", "=1+1@example.com"),
-        ("phone", "030 123456"),
-        ("timezone", "Mars/Olympus"),
-        ("notificationChannel", "push"),
-        ("resumeUrl", "javascript:alert(1)"),
-        ("portfolioUrl", "ftp://example.com/"),
-        ("skills", "python"),
-        ("skills", ["x" * 65]),
-        ("skills", [""]),
-        ("skills", ["@SUM(A1)"]),
-        ("skills", [{"$ne": 1}]),
-        ("skills", [f"skill {number}" for number in range(51)]),
-        ("tags", ["-1+1"]),
-        ("experienceYears", -1),
-        ("experienceYears", 81),
-        ("experienceYears", "7"),
-        ("notes", "x" * 10_001),
-        ("notes", "＝1+1"),
-        ("password", "short"),
-        ("role", "admin"),
-        ("status", "active"),
-        ("passwordHash", "x"),
-        ("lotStatus", "hired"),
-        ("index", {}),
-    ],
-)
-def test_what_cannot_be_taken_is_refused(
-    company: Company, database: Database[Document], field: str, value: Any
-) -> None:
-    answer = company.admin.post(PATH, {**ADA, field: value})
-    assert answer.status_code == 422, answer.text
-    assert field in (answer.json["errors"].get("json") or answer.json["errors"])
+NOT_TAKEN: list[tuple[str, Any]] = [
+    ("name", " "),
+    ("name", "x" * 201),
+    ("name", "=HYPERLINK(1)"),
+    ("name", " \t+cmd"),
+    ("email", "nobody"),
+    ("email", "=1+1@example.com"),
+    ("phone", "030 123456"),
+    ("timezone", "Mars/Olympus"),
+    ("notificationChannel", "push"),
+    ("resumeUrl", "javascript:alert(1)"),
+    ("portfolioUrl", "ftp://example.com/"),
+    ("skills", "python"),
+    ("skills", ["x" * 65]),
+    ("skills", [""]),
+    ("skills", ["@SUM(A1)"]),
+    ("skills", [{"$ne": 1}]),
+    ("skills", [f"skill {number}" for number in range(51)]),
+    ("tags", ["-1+1"]),
+    ("experienceYears", -1),
+    ("experienceYears", 81),
+    ("experienceYears", "7"),
+    ("notes", "x" * 10_001),
+    ("notes", "\uff1d1+1"),
+    ("password", "short"),
+    ("role", "admin"),
+    ("status", "active"),
+    ("passwordHash", "x"),
+    ("lotStatus", "hired"),
+    ("index", {}),
+]
+
+
+def test_what_cannot_be_taken_is_refused(company: Company, database: Database[Document]) -> None:
+    for field, value in NOT_TAKEN:
+        answer = company.admin.post(PATH, {**ADA, field: value})
+        assert answer.status_code == 422, (field, value, answer.text)
+        assert field in (answer.json["errors"].get("json") or answer.json["errors"])
     assert database["candidateprofiles"].count_documents({}) == 0
 
 
@@ -208,9 +205,8 @@ def test_the_list_is_narrowed_down(company: Company) -> None:
     assert found(q="example", limit=1) == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_a_query_that_means_nothing_is_refused(company: Company) -> None:
+    queries: list[dict[str, Any]] = [
         {"lotStatus": "lost"},
         {"status": "gone"},
         {"q": ""},
@@ -219,17 +215,17 @@ def test_the_list_is_narrowed_down(company: Company) -> None:
         {"role": "admin"},
         {"limit": 201},
         {"after": "W10"},
-    ],
-)
-def test_a_query_that_means_nothing_is_refused(company: Company, query: dict[str, Any]) -> None:
-    answer = company.admin.get(PATH, **query)
-    assert answer.status_code == 422
-    assert list(answer.json["errors"]["query"]) == list(query)
+    ]
+    for query in queries:
+        answer = company.admin.get(PATH, **query)
+        assert answer.status_code == 422, query
+        assert list(answer.json["errors"]["query"]) == list(query)
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [
+def test_a_page_costs_two_look_ups_by_index(company: Company, database: Database[Document]) -> None:
+    for number in range(4):
+        create(company, email=f"p{number}@example.com")
+    every_filter: list[dict[str, str]] = [
         {},
         {"q": "ada"},
         {"q": "ada love"},
@@ -237,25 +233,27 @@ def test_a_query_that_means_nothing_is_refused(company: Company, query: dict[str
         {"tag": "backend"},
         {"lotStatus": "unassigned"},
         {"status": "invited"},
-    ],
-)
-def test_a_page_costs_two_look_ups_by_index(
-    company: Company, database: Database[Document], filters: dict[str, str]
-) -> None:
-    for number in range(4):
-        create(company, email=f"p{number}@example.com")
-    first = company.admin.get(PATH, limit=2, **filters).json["next"]
-    for page in ({}, {"after": first}):
-        with recorded(database) as commands:
-            answer = company.admin.get(PATH, limit=2, **filters, **page)
-        assert len(answer.json["candidates"]) == 2
-        asked = [
-            command for command in commands if command.get("find") in ("candidateprofiles", "users")
-        ]
-        assert [command["find"] for command in asked] == ["candidateprofiles", "users"]
-        if filters or not page:
-            assert "COLLSCAN" not in stages(database, asked[0])
-        assert "COLLSCAN" not in stages(database, asked[1])
+    ]
+    for filters in every_filter:
+        first = company.admin.get(PATH, limit=2, **filters).json["next"]
+        for page in ({}, {"after": first}):
+            with recorded(database) as commands:
+                answer = company.admin.get(PATH, limit=2, **filters, **page)
+            assert len(answer.json["candidates"]) == 2
+            asked = [
+                command
+                for command in commands
+                if command.get("find") in ("candidateprofiles", "users")
+            ]
+            assert [command["find"] for command in asked] == ["candidateprofiles", "users"]
+            for command in asked:
+                # Where a page begins narrows what the filters have found.
+                begun = {
+                    name: match
+                    for name, match in command["filter"].items()
+                    if name != "_id" or "$lt" not in match
+                }
+                assert "COLLSCAN" not in stages(database, {**command, "filter": begun}), filters
 
 
 def test_either_id_names_a_candidate_and_no_other_does(company: Company) -> None:
@@ -307,24 +305,22 @@ def test_changes_at_once_are_all_kept_and_found(company: Company, app: Flask) ->
     assert (found[0]["profile"]["notes"], found[0]["profile"]["experienceYears"]) == ("Called.", 9)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("email", "new@example.com"),
-        ("role", "admin"),
-        ("password", PASSWORD),
-        ("passwordHash", "x"),
-        ("status", "invited"),
-        ("lotStatus", "lost"),
-        ("lotStatusHistory", []),
-        ("user", NOBODY),
-        ("skills", None),
-    ],
-)
-def test_what_is_not_staff_s_to_change_is_refused(company: Company, field: str, value: Any) -> None:
+def test_what_is_not_staff_s_to_change_is_refused(company: Company) -> None:
     candidate = create(company)
-    answer = company.admin.patch(f"{PATH}/{candidate['id']}", {"notes": "New.", field: value})
-    assert answer.status_code == 422
+    not_theirs: dict[str, Any] = {
+        "email": "new@example.com",
+        "role": "admin",
+        "password": PASSWORD,
+        "passwordHash": "x",
+        "status": "invited",
+        "lotStatus": "lost",
+        "lotStatusHistory": [],
+        "user": NOBODY,
+        "skills": None,
+    }
+    for field, value in not_theirs.items():
+        answer = company.admin.patch(f"{PATH}/{candidate['id']}", {"notes": "New.", field: value})
+        assert answer.status_code == 422, field
     assert get(company.admin, candidate["id"]) == candidate
 
 
@@ -393,28 +389,24 @@ def test_candidates_change_what_is_theirs(company: Company) -> None:
     assert names(company.admin, skill="rust") == [ADA["name"]]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("notes", "Hire me."),
-        ("lotStatus", "hired"),
-        ("lotStatusHistory", []),
-        ("experienceYears", 50),
-        ("name", "Somebody Else"),
-        ("email", "else@example.com"),
-        ("status", "active"),
-        ("role", "admin"),
-        ("user", NOBODY),
-        ("tags", ["=cmd|' /C calc'!A0"]),
-    ],
-)
-def test_candidates_do_not_change_what_is_not_theirs(
-    company: Company, field: str, value: Any
-) -> None:
+def test_candidates_do_not_change_what_is_not_theirs(company: Company) -> None:
     candidate = company.candidate()
     before = get(company.admin, candidate.id)
-    answer = candidate.put("/api/candidates/me", {"skills": ["Rust"], field: value})
-    assert answer.status_code == 422
+    not_theirs: dict[str, Any] = {
+        "notes": "Hire me.",
+        "lotStatus": "hired",
+        "lotStatusHistory": [],
+        "experienceYears": 50,
+        "name": "Somebody Else",
+        "email": "else@example.com",
+        "status": "active",
+        "role": "admin",
+        "user": NOBODY,
+        "tags": ["=cmd|' /C calc'!A0"],
+    }
+    for field, value in not_theirs.items():
+        answer = candidate.put("/api/candidates/me", {"skills": ["Rust"], field: value})
+        assert answer.status_code == 422, field
     assert get(company.admin, candidate.id) == before
 
 
@@ -481,10 +473,10 @@ def test_the_release_goes_through_a_large_pool(
 ) -> None:
     users = [
         {"_id": ObjectId(), "name": f"Name {n}", "email": f"n{n}@x.example", "role": "candidate"}
-        for n in range(1100)
+        for n in range(520)
     ]
     database["users"].insert_many(users)
     database["candidateprofiles"].insert_many([{"user": user["_id"]} for user in users])
     sync_schema(services.repositories)
-    assert database["candidateprofiles"].count_documents({"index.status": "active"}) == 1100
-    assert names(company.admin, q="1099") == ["Name 1099"]
+    assert database["candidateprofiles"].count_documents({"index.status": "active"}) == 520
+    assert names(company.admin, q="519") == ["Name 519"]

@@ -49,7 +49,7 @@ def test_admins_list_all_by_start_and_narrow_it_down(company: Company) -> None:
     assert ids(company.admin, lotId=lot["id"], status="live") == []
     assert ids(company.admin, **{"from": at(2)}) == [fourth, third, second]
     assert ids(company.admin, to=at(3), limit=1) == [second, first]
-    assert ids(company.admin, **{"from": at(2), "to": at(4), "limit": 1}) == [third, second]
+    assert ids(company.admin, limit=1, **{"from": at(2), "to": at(4)}) == [third, second]
     assert ids(company.admin, **{"from": at(2), "interviewerId": zoe.id}) == [fourth, third]
 
 

@@ -122,14 +122,17 @@ def node(settings: Settings, database: Database[Document]) -> Iterator[NodeServi
         sync_schema(services.repositories)
     app = create_app(settings)
     with app.extensions["services"]:
-        people_now = [
-            Person(app.test_client(), str(each["_id"]), each["name"], each["email"])
-            for each in (admin, interviewer, candidate)
-        ]
+
+        def log_in(account: Document) -> Person:
+            person = Person(app.test_client(), str(account["_id"]), email=account["email"])
+            return person.log_in(PASSWORD)
+
         yield NodeService(
             app,
             database,
-            *(person.log_in(PASSWORD) for person in people_now),
+            log_in(admin),
+            log_in(interviewer),
+            log_in(candidate),
             {name: str(each["_id"]) for name, each in interviews.items()},
         )
 

@@ -51,7 +51,7 @@ def open_desk(
                     "LOG_LEVEL": "info",
                     "MONGO_URI": mongo_uri,
                     "MONGO_DB_NAME": f"jobs-{uuid.uuid4().hex}",
-                    "REDIS_URL": f"{redis_server.url.removesuffix('/0')}/{len(opened)}",
+                    "REDIS_URL": f"{redis_server.url}/{len(opened)}",
                     "JWT_SECRET": "a secret of the tests, long enough to be taken",
                     "CLIENT_LINK_URL": "https://app.example.com/welcome",
                     "PROVIDER_TIMEOUT": "1s",

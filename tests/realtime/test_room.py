@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
-from werkzeug.test import TestResponse
 
 from tests.live import RefusedError, SocketPerson, WebProcess, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.realtime.node import run_script
-from tests.service import PASSWORD, Company
+from tests.service import PASSWORD, Answer, Company
 
 
 @pytest.fixture
@@ -318,7 +318,7 @@ def test_the_log_is_numbered_without_gaps_whoever_writes_at_once(
         assert own_numbers == sorted(own_numbers)
     assert [entry["seq"] for entry in meeting.log()] == list(range(1, len(meeting.log()) + 1))
     for person in people:
-        wait_until(lambda person=person: len(person.all("chatMessage")) == 150, "every message")
+        wait_until(partial(_heard, person, 150), "every message")
 
 
 def test_a_room_spans_processes(
@@ -352,7 +352,7 @@ def test_6_an_ended_session_closes_its_sockets_on_every_process(
     person = meeting.interviewer
     staff = f"/api/admin/users/{person.id}"
     renewed = "an entirely new one"
-    causes: list[Callable[[], TestResponse]] = [
+    causes: list[Callable[[], Answer]] = [
         lambda: person.post("/api/auth/logout"),
         lambda: person.post("/api/auth/logout-all"),
         lambda: person.post(
@@ -366,7 +366,7 @@ def test_6_an_ended_session_closes_its_sockets_on_every_process(
         ida = connect(person, here.url)
         assert ida.join(meeting.id)["ok"]
         assert end().status_code in (200, 204)
-        wait_until(lambda ida=ida: not ida.connected, f"the socket's end by cause {number}", 5)
+        wait_until(partial(_is_gone, ida), f"the socket's end by cause {number}", 5)
         cleo.next("userLeft")
     assert cleo.connected
 
@@ -391,3 +391,11 @@ def test_the_javascript_client_works_unmodified(
     assert [name for name, _ in report["heard"]] == ["userJoined", "chatMessage"]
     code = meeting.log(type="code")
     assert [list(entry["data"]) for entry in code] == [["codeSnapshot"], ["update"]]
+
+
+def _heard(person: SocketPerson, messages: int) -> bool:
+    return len(person.all("chatMessage")) == messages
+
+
+def _is_gone(person: SocketPerson) -> bool:
+    return not person.connected

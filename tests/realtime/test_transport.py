@@ -57,7 +57,11 @@ def test_long_polling_alone_serves_too(live: Live) -> None:
     assert connected.startswith("40/bare,")
     assert acknowledged == f'461-/bare,7[{{"ok":true,"value":{PLACEHOLDER}}}]'
     assert attachment == "bAAEC"
+    together = "\x1e".join(f'42/bare,{n}["echo",{n}]' for n in range(100))
+    assert requests.post(session, data=together, timeout=5).text == "OK"
+    assert len(requests.get(session, timeout=5).text.split("\x1e")) == 100
     assert requests.post(session, data="1", timeout=5).text == "OK"
+    assert requests.post(session, data="1", timeout=5).status_code == 400
 
 
 def test_pywsgi_serves_websockets_too(tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ ROUTES: dict[str, Row] = {
     "GET /api/openapi.json": ALL,
     "GET /api/docs/": ALL,
     "GET /api/docs/<path:path>": ALL,
-    "GET /api/docs/dist/<path:path>": ALL,
     # With an admin in place, it takes an admin.
     "POST /api/auth/register-admin": ALL,
     "POST /api/auth/login": ALL,

@@ -97,7 +97,7 @@ def test_2_a_stranger_s_id_answers_like_one_that_does_not_exist(
 ) -> None:
     cast = Cast(company)
     method, rule = route.split(" ", 1)
-    body = None if method in ("GET", "DELETE") else {}
+    body: dict[str, object] | None = None if method in ("GET", "DELETE") else {}
     nowhere = rule
     for name in cast.ids:
         nowhere = nowhere.replace(name, UNKNOWN)

@@ -32,7 +32,7 @@ def bad_tokens(settings: Settings, person: Person) -> dict[str, str]:
         "alg none": jwt.encode(claims, None, "none"),
         "no signature": f"{head}.{body}.",
         "other key": jwt.encode(claims, KEY, "HS256"),
-        "other algorithm": jwt.encode(claims, settings.jwt_secret, "HS512"),
+        "other algorithm": jwt.encode(claims, settings.jwt_secret, "HS384"),
         "other audience": forged(settings, good, aud="somebody-else"),
         "no audience": forged(settings, good, aud=None),
         "other issuer": forged(settings, good, iss="somebody-else"),

@@ -1,0 +1,97 @@
+"""Socket.IO packets: the JSON in them, and which of those that clients send are taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from engineio.payload import Payload
+from socketio import packet
+
+from ..core import json
+
+MAX_ATTACHMENTS = 10
+MAX_DEPTH = 254
+"""How many levels of JSON can be written again to others: orjson's own bound."""
+
+RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
+"""Names that python-socketio gives a meaning of its own, and that no client may send."""
+
+# A client that polls sends what has piled up in one body; beyond this all of it is lost.
+Payload.max_decode_packets = 1000
+
+
+class PacketJSON:
+    """JSON as packets carry it; both functions take python-socketio's options and ignore them."""
+
+    @staticmethod
+    def loads(text: str | bytes, **_: object) -> Any:
+        """Parse JSON. Raises ValueError for malformed text, NaN and lone surrogates."""
+        return orjson.loads(text)
+
+    @staticmethod
+    def dumps(value: Any, **_: object) -> str:
+        """Write JSON as the REST interface does. Raises TypeError for what JSON cannot say."""
+        return json.dumps(value).decode()
+
+
+class Packet(packet.Packet):  # type: ignore[misc]
+    """A Socket.IO packet that is well formed once decoded, or else raises ValueError.
+
+    An event is a list that starts with its name, an acknowledgement a list, the payload of
+    a connection an object or None; each attachment has exactly one place.
+    """
+
+    def decode(self, encoded_packet: object) -> int:
+        if not isinstance(encoded_packet, str):
+            raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
+        attachments: int = super().decode(encoded_packet)
+        if not self._well_formed(attachments):
+            raise ValueError("not a packet that a client may send")
+        if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
+            try:
+                orjson.dumps(self.data)
+            except TypeError as error:
+                raise ValueError("nested too deep to be sent on") from error
+        return attachments
+
+    def _well_formed(self, attachments: int) -> bool:
+        binary = self.packet_type in (packet.BINARY_EVENT, packet.BINARY_ACK)
+        if binary != (0 < attachments <= MAX_ATTACHMENTS):
+            return False
+        match self.packet_type, self.data:
+            case ((packet.EVENT | packet.BINARY_EVENT), [str(name), *_]):
+                return name not in RESERVED_EVENTS
+            case ((packet.ACK | packet.BINARY_ACK), [*_]):
+                return self.id is not None
+            case packet.CONNECT, (None | {}):
+                return True
+            case packet.DISCONNECT, None:
+                return True
+        return False
+
+    @classmethod
+    def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
+        """Return `data` with each attachment in its place.
+
+        Raises ValueError where one has no place or several: a small packet must not turn
+        into a huge one on its way to others.
+        """
+        unplaced = dict(enumerate(attachments))
+
+        def place(value: Any) -> Any:
+            if isinstance(value, list):
+                return [place(item) for item in value]
+            if not isinstance(value, dict):
+                return value
+            if "_placeholder" in value:
+                return unplaced.pop(value["num"])
+            return {key: place(item) for key, item in value.items()}
+
+        try:
+            whole = place(data)
+        except (KeyError, TypeError) as error:
+            raise ValueError("a placeholder without an attachment of its own") from error
+        if unplaced:
+            raise ValueError("an attachment without a placeholder")
+        return whole
