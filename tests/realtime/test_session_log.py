@@ -59,7 +59,9 @@ def open_log(database: Database[Document]) -> Iterator[Open]:
 @pytest.fixture(autouse=True)
 def nothing_unforeseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [
+        record for record in caplog.get_records("call") if record.levelno >= logging.ERROR
+    ] == []
 
 
 @pytest.fixture
