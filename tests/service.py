@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 
 from interview_platform.core.settings import Settings
 
-PASSWORD = "correct horse battery"
+PASSWORD = "seven plain paperclips"
 
 # What a password's hash looks like; no answer of any call in any test may hold one.
 HASH_TRACES = (b'"passwordHash":"', b"$2b$", b"$2a$")
