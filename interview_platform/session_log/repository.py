@@ -123,7 +123,10 @@ class SessionLogRepository(Repository):
         `known` is a number known to be stored. Halving reads few documents on any store,
         the embedded one included, which reads all that an open range covers.
         """
-        low, width = known, _WINDOW
+        low = self._last_within(interview_id, known, _WINDOW, session) or known
+        if low < known + _WINDOW:
+            return low
+        width = _WINDOW
         while self._last_within(interview_id, low + width - 1, 1, session):
             low, width = low + width, width * 4
         while width > _WINDOW:
@@ -134,14 +137,13 @@ class SessionLogRepository(Repository):
 
     def since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
         """Yield number and id of every event after number `seq`, in order."""
-        while True:
+        found: list[Document] | None = None
+        while found is None or len(found) == _WINDOW:
             query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + _WINDOW}}
             found = list(self._durable.find(query, {"seq": True}).sort("seq", ASCENDING))
             for document in found:
                 yield document["seq"], document["_id"]
-            if not found:
-                return
-            seq = found[-1]["seq"]
+            seq += len(found)
 
     def page(
         self, interview_id: ObjectId, page: PageRequest, kind: str | None, *, newest_first: bool

@@ -43,8 +43,9 @@ def example_of(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         return example_of(document, document["components"]["schemas"][name])
-    if "allOf" in schema:
-        return example_of(document, schema["allOf"][0])
+    for choice in ("allOf", "anyOf", "oneOf"):
+        if choice in schema:
+            return example_of(document, schema[choice][0])
     if "example" in schema:
         return schema["example"]
     if "default" in schema:
