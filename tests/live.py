@@ -119,7 +119,9 @@ class SocketPerson:
         self.heard: list[tuple[str, Any]] = []
         self._refused: list[Any] = []
         self._arrivals: Queue[tuple[str, Any]] = Queue()
-        self.client = socketio.Client(reconnection=False)
+        # Without this, the client would name an origin of its own beside a header's.
+        suppressed = {"suppress_origin": "Origin" in options.get("headers", {})}
+        self.client = socketio.Client(reconnection=False, websocket_extra_options=suppressed)
         self.client.on("*", self._hear, namespace=NAMESPACE)
         self.client.on("connect_error", self._refused.append, namespace=NAMESPACE)
         auth = None if token is None else {"token": token}

@@ -12,13 +12,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import marshmallow as ma
 
 from ..core.errors import Invalid, TooLarge
+from .pacing import paced
 from .schemas import CandidateCreateSchema
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -76,13 +77,15 @@ class CandidateFile:
         self._lines = list(io.StringIO(text, newline=""))
         self._start, self._delimiter, header = self._read_header()
         self._columns = [_KNOWN.get(name.casefold()) for name in header]
-        self.unknown_columns = [name[:64] for name in header if name.casefold() not in _KNOWN]
+        self.unknown_columns = [
+            name[:64] for name in header if name and name.casefold() not in _KNOWN
+        ]
         self._schema = CandidateCreateSchema()
 
     def rows(self) -> Iterator[Row]:
-        """Read row after row. Raises `TooLarge` beyond `MAX_ROWS`."""
+        """Read row after row, taking turns with others. Raises `TooLarge` beyond `MAX_ROWS`."""
         count = 0
-        for line, cells in self._records(self._start):
+        for line, cells in paced(self._records(self._start)):
             if cells is not None and not any(cell.strip() for cell in cells):
                 continue
             count += 1
@@ -94,10 +97,7 @@ class CandidateFile:
         start, line = next(
             ((number, line) for number, line in enumerate(self._lines) if line.strip()), (0, "")
         )
-        readings = {
-            delimiter: [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
-            for delimiter in (",", ";")
-        }
+        readings = {delimiter: _header_cells(line, delimiter) for delimiter in (",", ";")}
         delimiter, header = max(readings.items(), key=lambda reading: _known_among(reading[1]))
         if len(header) > MAX_COLUMNS:
             raise _unreadable(f"A file may have at most {MAX_COLUMNS} columns.")
@@ -139,7 +139,16 @@ class CandidateFile:
         try:
             return Row(line, fields=self._schema.load(given))
         except ma.ValidationError as error:
-            return Row(line, errors={name: _flat(told) for name, told in _by_field(error)})
+            return Row(
+                line, errors={name: _flat(told) for name, told in error.messages_dict.items()}
+            )
+
+
+def _header_cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:
+        return []
 
 
 def _known_among(header: list[str]) -> int:
@@ -152,10 +161,6 @@ def _value(column: str, cell: str) -> Any:
     if column == "experienceYears" and _NUMBER.fullmatch(cell):
         return float(cell.replace(",", "."))
     return cell
-
-
-def _by_field(error: ma.ValidationError) -> Iterable[tuple[str, Any]]:
-    return error.messages_dict.items()
 
 
 def _flat(told: Any) -> list[str]:

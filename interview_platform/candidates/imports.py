@@ -53,7 +53,7 @@ class CandidateImport:
         wanted: dict[str, Document] = {}
         rejected = []
         good = 0
-        for row in paced(file.rows()):
+        for row in file.rows():
             if row.errors:
                 rejected.append({"line": row.line, "errors": row.errors})
             else:

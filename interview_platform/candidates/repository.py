@@ -30,7 +30,7 @@ _STATUS_INDEX = "lot_status"
 
 # Small enough that reading one holds up no other greenlet for long.
 _POOL_BATCH = 500
-_UPGRADE_BATCH = 500
+_UPGRADE_BATCH = 200
 
 _NOT_IN_LISTS = {"index": False, "lotStatusHistory": False}
 

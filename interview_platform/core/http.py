@@ -53,7 +53,14 @@ class StrictParser(FlaskParser):
     def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
         messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
         location = next(iter(messages))
-        raise Invalid(messages[location], location) from error
+        raise Invalid(_spell_places(messages[location]), location) from error
+
+
+def _spell_places(faults: Any) -> Any:
+    """Return `faults` with places in lists as text, since JSON's names are."""
+    if isinstance(faults, dict):
+        return {str(name): _spell_places(fault) for name, fault in faults.items()}
+    return faults
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
@@ -116,6 +123,10 @@ class Api(SmorestApi):  # type: ignore[misc]
 
     ERROR_SCHEMA = ErrorSchema
 
+    def init_app(self, app: Flask, **options: Any) -> None:
+        super().init_app(app, **options)
+        self.register_converter(IdConverter, _id_schema)
+
     def _register_error_handlers(self) -> None:
         pass
 
@@ -133,6 +144,15 @@ class IdConverter(BaseConverter):
 
     def to_url(self, value: ObjectId) -> str:
         return str(value)
+
+
+def _id_schema(_: IdConverter) -> dict[str, str]:
+    return {
+        "type": "string",
+        "description": "The id of what the call is about.",
+        "pattern": "^[0-9a-f]{24}$",
+        "example": "65f0c0ffee65f0c0ffee65f0",
+    }
 
 
 def install(app: Flask) -> None:

@@ -61,7 +61,12 @@ class InterviewDetails:
         return self.brief([interview], reader)[0]
 
     def full(self, interview: Document, reader: Role) -> Document:
-        """Return one interview with its whole task, or what a candidate may see of that."""
+        """Return one interview with its whole task, or what a candidate may see of that.
+
+        Before the interview has started, a candidate sees the task as lists show it.
+        """
+        if reader is Role.CANDIDATE and not interview.get("startedAt"):
+            return self.one(interview, reader)
         tasks = {}
         for task_id in _named([interview], "codingTask"):
             task = self._coding_tasks.find(task_id)

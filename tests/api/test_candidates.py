@@ -473,10 +473,10 @@ def test_the_release_goes_through_a_large_pool(
 ) -> None:
     users = [
         {"_id": ObjectId(), "name": f"Name {n}", "email": f"n{n}@x.example", "role": "candidate"}
-        for n in range(520)
+        for n in range(220)
     ]
     database["users"].insert_many(users)
     database["candidateprofiles"].insert_many([{"user": user["_id"]} for user in users])
     sync_schema(services.repositories)
-    assert database["candidateprofiles"].count_documents({"index.status": "active"}) == 520
-    assert names(company.admin, q="519") == ["Name 519"]
+    assert database["candidateprofiles"].count_documents({"index.status": "active"}) == 220
+    assert names(company.admin, q="219") == ["Name 219"]

@@ -79,6 +79,7 @@ server.register_namespace(Strict("/strict"))
 draining.on_drain(lambda: server.emit("draining", namespace="/bare", ignore_queue=True))
 draining.on_drain(lambda: 1 / 0)
 draining.on_drain(server.drain)
+draining.on_drain(lambda: gevent.sleep(float(os.environ.get("DRAIN_SECONDS", "0"))))
 draining.on_drain(lambda: print(calls.count("disconnect"), "said goodbye", flush=True))
 
 

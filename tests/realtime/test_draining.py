@@ -45,6 +45,14 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert live.process.wait(timeout=5) == 0
 
 
+def test_the_process_ends_after_its_last_callback(tmp_path: Path) -> None:
+    with serve(tmp_path, DRAIN_SECONDS="3") as live:
+        live.process.send_signal(signal.SIGTERM)
+        assert live.process.wait(timeout=9) == 0
+        assert live.process.stdout is not None
+        assert live.process.stdout.read() == "0 said goodbye\n"
+
+
 def test_clients_that_come_back_at_once_are_sent_elsewhere(tmp_path: Path) -> None:
     with serve(tmp_path) as live:
         with hanging_up(live.joined()) as connection:

@@ -218,6 +218,14 @@ def test_what_is_not_engineio_ends_its_own_connection_alone(live: Live, message:
         assert echoes(bystander, "unharmed")
 
 
+def test_a_peer_that_does_not_answer_a_close_frame_is_cut_off(live: Live) -> None:
+    with hanging_up(live.joined()) as connection:
+        send_raw(connection, frame(b"x"))
+        assert connection.sock is not None
+        assert connection.sock.recv(100) == b"\x88\x02\x03\xe8"
+        assert connection.sock.recv(100) == b""
+
+
 def test_text_that_is_not_utf_8_closes_the_connection(live: Live) -> None:
     with hanging_up(live.joined()) as connection:
         send_raw(connection, frame(b'42/bare,["echo","\xff"]'))
