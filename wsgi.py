@@ -1,4 +1,7 @@
-from gevent import monkey; monkey.patch_all()  # noqa: E702, I001 - before anything else is imported
-from interview_platform.app import create_app
+from gevent import monkey
+
+monkey.patch_all()
+
+from interview_platform.app import create_app  # noqa: E402 - nothing may be imported before the patch
 
 app = create_app()

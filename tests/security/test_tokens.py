@@ -29,7 +29,7 @@ def bad_tokens(settings: Settings, person: Person) -> dict[str, str]:
     claims = jwt.decode(good, options={"verify_signature": False})
     head, body, _ = good.split(".")
     return {
-        "alg none": jwt.encode(claims, None, "none"),
+        "alg none": jwt.encode(claims, "", "none"),
         "no signature": f"{head}.{body}.",
         "other key": jwt.encode(claims, KEY, "HS256"),
         "other algorithm": jwt.encode(claims, settings.jwt_secret, "HS384"),
