@@ -238,6 +238,7 @@ class Services:
             self.session_ends,
             self.audit,
             self.settings.refresh_expires_in,
+            self.candidate_profiles.note_activation,
         )
 
     @cached_property

@@ -73,7 +73,9 @@ class AuthService:
         ends: SessionEnds,
         audit: Audit,
         session_length: timedelta,
+        on_activation: Callable[[ObjectId, Session], None],
     ) -> None:
+        """`on_activation` is told, in the same transaction, whose account became active."""
         self._store = store
         self._users = users
         self._sessions = sessions
@@ -85,6 +87,7 @@ class AuthService:
         self._ends = ends
         self._audit = audit
         self._session_length = session_length
+        self._on_activation = on_activation
 
     def register_admin(self, actor: Actor | None, name: str, email: str, password: str) -> Document:
         """Create an admin: the first one for anybody, the next ones for admins.
@@ -237,6 +240,7 @@ class AuthService:
 
     def _renew(self, user_id: ObjectId, password: PasswordHash, session: Session) -> None:
         self._users.set_password(user_id, password, session, status=UserStatus.ACTIVE)
+        self._on_activation(user_id, session)
         self._sessions.end_all(user_id, session)
         self._audit.record("user.password-changed", actor=user_id, subject=user_id, session=session)
 

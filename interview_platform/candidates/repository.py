@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 
+from ..auth.model import UserStatus
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session, Store
 from ..core.paging import Page, PageRequest
@@ -146,6 +147,14 @@ class CandidateProfileRepository(Repository):
         if updated is None:
             raise LookupError(f"no profile {profile_id}")
         return _complete(updated)
+
+    def note_activation(self, user_id: ObjectId, session: Session) -> None:
+        """Have the index of the account's profile, if it has one, say that it is active."""
+        self._collection.update_one(
+            {"user": user_id, "index.status": {"$exists": True}},
+            {"$set": {"index.status": UserStatus.ACTIVE}},
+            session=session,
+        )
 
     def hold(self, profile_ids: Sequence[ObjectId], session: Session) -> None:
         """Lock profiles against other transactions that hold them, until this one ends."""

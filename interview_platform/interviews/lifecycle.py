@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Protocol
 
 from bson import ObjectId
@@ -11,7 +10,6 @@ from ..auth.model import Actor
 from ..candidates.model import LotStatus
 from ..candidates.service import CandidateService
 from ..core.clock import isoformat, utcnow
-from ..core.errors import Conflict, NotFound
 from ..core.mongo import Document, Session, Store, transaction
 from .access import check_access
 from .details import InterviewDetails
@@ -90,14 +88,9 @@ class LifeCycleService:
                 interview_id, InterviewStatus.LIVE, changes, session
             )
             # What has been decided about the candidate meanwhile stands.
-            with suppress(NotFound, Conflict):
-                self._candidates.set_lot_status(
-                    after["candidate"],
-                    LotStatus.INTERVIEWED,
-                    (LotStatus.PENDING,),
-                    actor,
-                    session,
-                )
+            self._candidates.set_lot_status(
+                after["candidate"], LotStatus.INTERVIEWED, (LotStatus.PENDING,), actor, session
+            )
             self._steps.write("interview.ended", actor, interview_id, session)
             return after
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from bson import ObjectId
@@ -12,7 +11,7 @@ from ..candidates.model import LotStatus
 from ..candidates.service import CandidateService
 from ..coding_tasks.service import CodingTaskService
 from ..core.clock import isoformat, utcnow
-from ..core.errors import Conflict, Invalid, NotFound
+from ..core.errors import Invalid
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.security import random_token
 from ..lots.service import LotService
@@ -77,14 +76,13 @@ class SchedulingService:
             self._bookings.check_free(interview, session)
             created = self._interviews.add(interview, session)
             # Whoever has come further, or lacks a profile, stays as they are.
-            with suppress(NotFound, Conflict):
-                self._candidates.set_lot_status(
-                    created["candidate"],
-                    LotStatus.PENDING,
-                    (LotStatus.UNASSIGNED, LotStatus.SHORTLISTED),
-                    actor,
-                    session,
-                )
+            self._candidates.set_lot_status(
+                created["candidate"],
+                LotStatus.PENDING,
+                (LotStatus.UNASSIGNED, LotStatus.SHORTLISTED),
+                actor,
+                session,
+            )
             self._steps.write(
                 "interview.scheduled", actor, created["_id"], session, **created["schedule"]
             )

@@ -54,9 +54,7 @@ class Log:
     interview_id: ObjectId
     waiting: deque[Waiting] = field(default_factory=deque)
     last: int | None = None
-    # Somebody else may have written since.
-    behind: bool = False
-    # Some of what waits may be stored already.
+    # Somebody else may have written since, or some of what waits is stored already.
     in_doubt: bool = False
     rivals_until: float = 0.0
     # Queued, or with a thread.
@@ -65,12 +63,7 @@ class Log:
     @property
     def alone(self) -> bool:
         """Whether to read back what is stored before writing, apart from other logs."""
-        return (
-            self.last is None
-            or self.behind
-            or self.in_doubt
-            or time.monotonic() < self.rivals_until
-        )
+        return self.last is None or self.in_doubt or time.monotonic() < self.rivals_until
 
 
 class Work(NamedTuple):
@@ -121,11 +114,11 @@ class Backlog:
             log = self._logs.get(interview_id)
             return (log.last or 0) if log else 0
 
-    def outdate(self, interview_id: ObjectId) -> None:
+    def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write."""
         with self._changed:
             if log := self._logs.get(interview_id):
-                log.behind = True
+                log.in_doubt = True
 
     def unended(self) -> list[Future[int]]:
         """Return the promises that are open."""

@@ -135,6 +135,10 @@ class SessionLogRepository(Repository):
                 low += width
         return self._last_within(interview_id, low, width, session) or low
 
+    def has(self, entry_id: ObjectId) -> bool:
+        """Tell whether the event of this id is stored."""
+        return self._durable.find_one({"_id": entry_id}, {"_id": True}) is not None
+
     def since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
         """Yield number and id of every event after number `seq`, in order."""
         found: list[Document] | None = None

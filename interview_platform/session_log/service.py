@@ -71,7 +71,7 @@ class SessionLog:
         known = self._writer.known(interview_id)
         last = self._repository.last_seq(interview_id, known, session)
         # What waits in the background must not rely on the number before this.
-        self._writer.outdate(interview_id)
+        self._writer.doubt(interview_id)
         numbers = list(range(last + 1, last + 1 + len(entries)))
         self._repository.insert_in(
             session,

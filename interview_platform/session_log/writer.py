@@ -74,9 +74,9 @@ class LogWriter:
         """Return a number of this log that is known to be stored, 0 if none is."""
         return self._backlog.known(interview_id)
 
-    def outdate(self, interview_id: ObjectId) -> None:
+    def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write: somebody else may write to it now."""
-        self._backlog.outdate(interview_id)
+        self._backlog.doubt(interview_id)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
@@ -115,7 +115,7 @@ class LogWriter:
         try:
             self._insert(batch)
         except Stopped as stopped:
-            batch[stopped.at][0].behind = True
+            self._doubt([batch[stopped.at][0]])
         except PyMongoError as error:
             self._lost(error)
             self._doubt([logged for logged, _ in batch])
@@ -132,9 +132,7 @@ class LogWriter:
                     self._closing.wait(delay)
                 self._insert(self._backlog.batch([logged]))
             except Stopped:
-                logged.behind = True
-                # Once more, and what stands in the way may be our own.
-                logged.in_doubt = attempt > 0
+                logged.in_doubt = True
             except PyMongoError as error:
                 logged.in_doubt = True
                 self._lost(error)
@@ -175,26 +173,26 @@ class LogWriter:
 
         Entries of ours that are found have been stored by a write that ended in doubt.
         """
-        in_doubt, before = logged.in_doubt, logged.last
-        logged.behind = logged.in_doubt = False
-        if before is None:
-            logged.last = self._repository.last_seq(logged.interview_id)
-            return True
-        rivals = False
-        if in_doubt:
-            for seq, entry_id in self._repository.since(logged.interview_id, before):
-                ours = self._backlog.first(logged)
-                if ours and ours.entry.id == entry_id:
-                    self._backlog.stored([(logged, ours)])
-                else:
-                    logged.last = seq
-                    rivals = True
-        else:
-            logged.last = self._repository.last_seq(logged.interview_id, before)
-            rivals = logged.last > before
-        if rivals:
+        logged.in_doubt = False
+        before = logged.last
+        last = self._repository.last_seq(logged.interview_id, before or 0)
+        ours = self._backlog.first(logged)
+        if before is None or last == before:
+            logged.last = last
+            return before is None
+        # Ours are stored in order: where the first is not, none is.
+        if ours is None or not self._repository.has(ours.entry.id):
+            logged.last = last
             logged.rivals_until = time.monotonic() + RIVALRY
-        return logged.last > before
+            return True
+        for seq, entry_id in self._repository.since(logged.interview_id, before):
+            ours = self._backlog.first(logged)
+            if ours and ours.entry.id == entry_id:
+                self._backlog.stored([(logged, ours)])
+            else:
+                logged.last = seq
+                logged.rivals_until = time.monotonic() + RIVALRY
+        return True
 
     def _doubt(self, logs: Iterable[Log]) -> None:
         for logged in logs:

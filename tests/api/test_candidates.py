@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from flask import Flask
 from pymongo.database import Database
 
+from interview_platform.auth.accounts import AccountLinks
 from interview_platform.core.mongo import Document, sync_schema
 from interview_platform.wiring import Services
 from tests.crowd import Call, all_at_once
@@ -80,6 +81,19 @@ def test_a_candidate_without_a_password_is_invited(
     assert candidate["status"] == "invited"
     notices = list(database["notifications"].find({"user": ObjectId(candidate["id"])}))
     assert [notice["template"] for notice in notices] == ["account_invitation"]
+
+
+def test_who_takes_up_an_invitation_is_listed_as_active(
+    company: Company, services: Services
+) -> None:
+    candidate = create(company)
+    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
+    token = links.issue(ObjectId(candidate["id"]), "invitation")
+    assert names(company.admin, status="active") == []
+    answer = company.anyone.post("/api/auth/password/reset", {"token": token, "password": PASSWORD})
+    assert answer.status_code == 204
+    assert names(company.admin, status="active") == [ADA["name"]]
+    assert names(company.admin, status="invited") == []
 
 
 def test_one_with_a_password_is_not_written_to(

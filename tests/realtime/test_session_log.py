@@ -113,18 +113,34 @@ def test_interviews_are_numbered_apart(log: SessionLog) -> None:
     assert [results(round_) for round_ in stored] == [[n] * 50 for n in (1, 2, 3, 4)]
 
 
+def start_writer(
+    mongo_uri: str, database: str, interview_id: ObjectId, writer: str, count: int, how: str
+) -> subprocess.Popen[str]:
+    arguments = (mongo_uri, database, str(interview_id), writer, str(count), how)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.realtime.log_writer", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def check_promises(output: str, writer: str, found: list[Document]) -> None:
+    """Fail the test unless all that a writer was told to be stored is there, under its number."""
+    places = {(each["data"]["writer"], each["data"]["number"]): each["seq"] for each in found}
+    # A writer that was killed may have been cut off in the middle of a line.
+    promised = [line.split() for line in output.splitlines(keepends=True) if "\n" in line]
+    assert promised
+    for number, seq in promised:
+        assert places[writer, int(number)] == int(seq)
+
+
 def test_processes_write_one_log_and_one_of_them_is_killed(
     mongo_uri: str, log: SessionLog, database: Database[Document], interview_id: ObjectId
 ) -> None:
     def start(writer: str, count: int, how: str) -> subprocess.Popen[str]:
-        arguments = (mongo_uri, database.name, str(interview_id), writer, str(count), how)
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.realtime.log_writer", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        return start_writer(mongo_uri, database.name, interview_id, writer, count, how)
 
     writers = {
         "green": start("green", 400, "gevent"),
@@ -147,37 +163,40 @@ def test_processes_write_one_log_and_one_of_them_is_killed(
     assert numbers["green"] == numbers["threads"] == list(range(400))
     assert numbers["killed"] == list(range(len(numbers["killed"])))
     assert numbers["us"] == [0, 1]
-    places = {(each["data"]["writer"], each["data"]["number"]): each["seq"] for each in found}
     for writer, output in outputs.items():
-        # The killed one may have been cut off in the middle of a line.
-        promised = [line.split() for line in output.splitlines(keepends=True) if "\n" in line]
-        assert promised
-        for number, seq in promised:
-            assert places[writer, int(number)] == int(seq)
+        check_promises(output, writer, found)
 
 
-def test_nothing_is_lost_while_the_store_is_away(tmp_path: Path, interview_id: ObjectId) -> None:
+@pytest.mark.parametrize("how", ["threads", "gevent"])
+def test_nothing_is_lost_while_the_store_is_away(
+    tmp_path: Path, interview_id: ObjectId, how: str
+) -> None:
     with EmbeddedMongo(tmp_path) as server, mongo.connect(server.url, "away").client as client:
-        repository = SessionLogRepository(client["away"])
-        mongo.sync_schema([repository])
-        log = SessionLog(repository)
-        before = [log.append(interview_id, "chat", None, {"n": n}) for n in range(50)]
-        before[0].result(TIMEOUT)
+        database = client["away"]
+        mongo.sync_schema([SessionLogRepository(database)])
+        writer = start_writer(server.url, "away", interview_id, how, 500, how)
+        wait_until(lambda: database.sessionlogs.count_documents({}) > 50, "writing")
         server.stop()
-        during = [log.append(interview_id, "chat", None, {"n": n}) for n in range(50, 90)]
-        elsewhere = log.append(ObjectId(), "chat", None, {})
-        assert not log.flush(0.2)
         server.start()
-        after = [log.append(interview_id, "chat", None, {"n": n}) for n in range(90, 100)]
-        assert results([*before, *during, *after]) == list(range(1, 101))
-        assert elsewhere.result(TIMEOUT) == 1
-        found = stored_in(client["away"], interview_id)
-        assert [each["data"]["n"] for each in found] == list(range(100))
+        output = writer.communicate(timeout=60)[0]
+        found = stored_in(database, interview_id)
+        assert [each["data"]["number"] for each in found] == list(range(500))
+        check_promises(output, how, found)
+        assert len(output.splitlines()) == 500
 
+
+def test_what_the_store_never_took_is_given_up_in_the_end(
+    tmp_path: Path, interview_id: ObjectId
+) -> None:
+    with EmbeddedMongo(tmp_path) as server, mongo.connect(server.url, "away").client as client:
+        log = SessionLog(SessionLogRepository(client["away"]))
+        assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 1
         server.stop()
-        given_up = log.append(interview_id, "chat", None, {})
+        given_up = [log.append(each, "chat", None, {}) for each in (interview_id, ObjectId())]
+        assert not log.flush(0.2)
+        assert log.waiting == 2
         log.close(0.1)
-        for refused in (given_up, log.append(interview_id, "chat", None, {})):
+        for refused in (*given_up, log.append(interview_id, "chat", None, {})):
             assert isinstance(refused.exception(TIMEOUT), Unavailable)
 
 
@@ -198,21 +217,24 @@ def test_what_waits_for_the_store_is_bounded(interview_id: ObjectId) -> None:
         by_size.close(0)
 
 
+@pytest.mark.parametrize("answers", [1, 2, 3])
 def test_a_write_whose_answer_is_lost_is_neither_repeated_nor_lost(
-    open_log: Open, mongo_uri: str, database: Database[Document], interview_id: ObjectId
+    open_log: Open, mongo_uri: str, database: Database[Document], answers: int
 ) -> None:
+    interviews = [ObjectId() for _ in range(3)]
     with CuttingProxy(mongo_uri) as proxy, proxy.connect(database.name).client as client:
         log = open_log(client[database.name])
-        assert log.append(interview_id, "chat", None, {"n": 0}).result(TIMEOUT) == 1
-        for round_ in range(1, 5):
-            # Both the driver's try and its second one are stored without our hearing of it.
-            proxy.lose_answers(to="insert", count=2)
-            stored = [
-                log.append(each, "chat", None, {"n": round_}) for each in (interview_id, ObjectId())
-            ]
-            assert results(stored) == [round_ + 1, 1]
-        assert proxy.lost == 8
-    assert [each["data"]["n"] for each in stored_in(database, interview_id)] == list(range(5))
+        for round_ in range(1, 6):
+            # The driver tries twice on its own: one, both and more are carried out unheard.
+            proxy.lose_answers(to="insert", count=answers)
+            stored = [log.append(each, "chat", None, {"n": round_}) for each in interviews]
+            stored += [log.append(each, "code", None, {"n": round_}) for each in interviews]
+            assert results(stored) == [2 * round_ - 1] * 3 + [2 * round_] * 3
+        assert proxy.lost == 5 * answers
+    for each in interviews:
+        assert [event["data"]["n"] for event in stored_in(database, each)] == [
+            round_ for round_ in range(1, 6) for _ in range(2)
+        ]
 
 
 @pytest.mark.parametrize(
