@@ -22,10 +22,17 @@ from .service import Outbox, SessionEnds
 
 STAFF = (Role.ADMIN, Role.INTERVIEWER)
 
+# What a one-use link is for.
+Purpose = Literal["invitation", "reset"]
+
 
 @dataclass(frozen=True)
 class Recipient:
-    """Whom a message goes to, and how they can be reached."""
+    """Whom a message goes to, and how they can be reached.
+
+    `phone` is in E.164, `timezone` a name of the IANA database; `active` is false for an
+    account that was deactivated.
+    """
 
     id: ObjectId
     name: str
@@ -45,7 +52,7 @@ class AccountLinks:
         self._tokens = tokens
         self._lengths = {"invitation": invitation_length, "reset": reset_length}
 
-    def issue(self, user_id: ObjectId, purpose: Literal["invitation", "reset"]) -> str:
+    def issue(self, user_id: ObjectId, purpose: Purpose) -> str:
         """Return a new token with which the user can set a password once."""
         token = random_token()
         now = utcnow()

@@ -18,7 +18,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 from twilio.rest.api import Api
 
-from .recipients import Recipient
+from ..auth.accounts import Recipient
 from .rendering import Message, one_line
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from babel.dates import format_datetime
 from babel.units import format_unit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from .recipients import Purpose, Recipient
+from ..auth.accounts import Purpose, Recipient
 
 TEMPLATES = frozenset(
     {

@@ -14,10 +14,10 @@ from uuid import uuid4
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from ..auth.accounts import AccountLinks, Recipient, Recipients
 from ..core.clock import utcnow
 from ..core.mongo import Document, Session
 from .channels import Channel, PermanentDeliveryError, TransientDeliveryError
-from .recipients import AccountLinks, Recipient, Recipients
 from .rendering import ONE_USE_LINKS, TEMPLATES, Message, Renderer
 from .repository import NotificationRepository
 
