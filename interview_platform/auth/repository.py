@@ -19,6 +19,8 @@ from .model import Role, UserStatus
 
 # What leaves the repository unless a password is to be checked: a hash never does by accident.
 _PUBLIC = {"passwordHash": False, "passwordScheme": False}
+# What of a session says who its bearer is.
+_IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
 
 
 def normalize_email(email: str) -> str:
@@ -28,10 +30,8 @@ def normalize_email(email: str) -> str:
 
 class UserRepository(Repository):
     COLLECTION = "users"
-    INDEXES = (
-        IndexModel([("email", ASCENDING)], unique=True),
-        IndexModel([("role", ASCENDING), ("_id", DESCENDING)]),
-    )
+    _BY_ROLE = [("role", ASCENDING), ("_id", DESCENDING)]
+    INDEXES = (IndexModel([("email", ASCENDING)], unique=True), IndexModel(_BY_ROLE))
     VALIDATOR = {
         "bsonType": "object",
         "required": ["email", "role"],
@@ -88,7 +88,12 @@ class UserRepository(Repository):
         query: Document = {"role": {"$in": [Role.ADMIN, Role.INTERVIEWER]}, **match}
         if page.after:
             query["_id"] = {"$lt": page.after[0]}
-        found = self._collection.find(query, _PUBLIC).sort("_id", DESCENDING).limit(page.limit + 1)
+        found = (
+            self._collection.find(query, _PUBLIC)
+            .sort("_id", DESCENDING)
+            .limit(page.limit + 1)
+            .hint(self._BY_ROLE)
+        )
         return Page.cut(list(found), page.limit, lambda user: (user["_id"],))
 
     def update(
@@ -185,15 +190,14 @@ class SessionRepository(Repository):
         self._collection.insert_one(document, session=session)
 
     def live(self, session_id: ObjectId) -> Document | None:
-        return self._collection.find_one(
-            {"_id": session_id, "expiresAt": {"$gt": utcnow()}},
-            {"user": True, "role": True, "name": True},
-        )
+        found = self._collection.find_one({"_id": session_id}, _IDENTITY)
+        return found if found and found["expiresAt"] > utcnow() else None
 
     def live_ids(self, session_ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Return those of `session_ids` whose sessions have not ended."""
-        match = {"_id": {"$in": list(session_ids)}, "expiresAt": {"$gt": utcnow()}}
-        return {document["_id"] for document in self._collection.find(match, {"_id": True})}
+        found = self._collection.find({"_id": {"$in": list(session_ids)}}, {"expiresAt": True})
+        now = utcnow()
+        return {document["_id"] for document in found if document["expiresAt"] > now}
 
     def rotate(
         self, session_id: ObjectId, old_hash: str, new_hash: str, expires_at: datetime

@@ -8,7 +8,9 @@ import pytest
 from flask import Flask
 from pymongo.database import Database
 
+from interview_platform.app import create_app
 from interview_platform.core.mongo import Document
+from tests.queries import recorded, stages
 from tests.service import PASSWORD, Company, Person
 
 NEW_PASSWORD = "a rather different one"
@@ -201,3 +203,24 @@ def test_pages_go_through_all_and_end(company: Company) -> None:
     assert made < set(seen)
     bad = company.admin.get("/api/admin/users", after="bm9uc2Vuc2U")
     assert (bad.status_code, list(bad.json["errors"])) == (422, ["query"])
+
+
+def test_no_look_up_of_accounts_reads_a_whole_collection(
+    company: Company, database: Database[Document]
+) -> None:
+    interviewer = company.staff()
+    with recorded(database) as commands:
+        # A client of the recording, since only those made after it began are heard.
+        app = create_app(company.app.extensions["services"].settings)
+        with app.extensions["services"]:
+            person = Person(app.test_client(), email=interviewer.email).log_in()
+            person.get("/api/auth/me")
+            person.post("/api/auth/refresh", {"refreshToken": person.refresh_token})
+            admin = Person(app.test_client(), token=company.admin.token)
+            for query in ({}, {"role": "interviewer"}, {"status": "active"}):
+                assert admin.get("/api/admin/users", limit=1, **query).status_code == 200
+            admin.post("/api/auth/logout")
+    finds = [command for command in commands if "find" in command]
+    assert {command["find"] for command in finds} >= {"users", "sessions"}
+    for command in finds:
+        assert "COLLSCAN" not in stages(database, command), command
