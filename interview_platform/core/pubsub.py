@@ -190,7 +190,7 @@ class Listener:
         connection.connect()
         with self._lock:
             self._connection = connection
-            pass
+            self._subscribe(self._subscriptions)
 
     def _lose(self, connection: _Connection) -> None:
         with self._lock:

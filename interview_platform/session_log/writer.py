@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
-from itertools import count
 from threading import Event, Lock, Thread
 
 from bson import ObjectId
@@ -124,22 +123,21 @@ class LogWriter:
                 self._closing.wait(GATHER)
 
     def _write_alone(self, logged: Log) -> None:
-        for attempt in count():
-            delay = min(RETRY * 2**attempt, RETRY_MOST)
+        delay = 0.0
+        while not self._closing.wait(delay):
+            delay = min(max(RETRY, 2 * delay), RETRY_MOST)
             try:
-                if not self._read_back(logged) and attempt:
-                    # Nothing new to go by: what stands in the way is not stored for good yet.
-                    self._closing.wait(delay)
+                moved = self._read_back(logged)
                 self._insert(self._backlog.batch([logged]))
             except Stopped:
                 logged.in_doubt = True
+                if moved:
+                    # Somebody was faster. Otherwise what is in the way is not stored for good yet.
+                    delay = 0.0
             except PyMongoError as error:
                 logged.in_doubt = True
                 self._lost(error)
-                self._closing.wait(delay)
             else:
-                return
-            if self._closing.is_set():
                 return
 
     def _insert(self, batch: list[tuple[Log, Waiting]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -168,7 +169,7 @@ def test_everyone_left_hears_of_every_way_of_leaving(
         tab.join(meeting.id)
         gone = tab.id
         if cut:
-            tab.client.eio.ws.sock.close()
+            tab.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
         else:
             tab.leave()
         heard(gone)

@@ -332,6 +332,8 @@ def test_the_end_of_a_log_is_found_whatever_its_length(
 ) -> None:
     fill(database, interview_id, length)
     fill(database, ObjectId(), 100)
+    newest = open_log().page(interview_id, PageRequest(limit=1)).items
+    assert [event["seq"] for event in newest] == ([length] if length else [])
     assert open_log().append(interview_id, "chat", None, {}).result(TIMEOUT) == length + 1
 
 
