@@ -34,7 +34,7 @@ GATHER = 0.05
 # A log is written alone for so long after another process was seen to write it.
 RIVALRY = 5.0
 # Between two tries: at first, and at most.
-RETRY = 0.05
+RETRY = 0.02
 RETRY_MOST = 1.0
 
 
@@ -123,20 +123,21 @@ class LogWriter:
                 self._closing.wait(GATHER)
 
     def _write_alone(self, logged: Log) -> None:
-        delay = 0.0
-        while not self._closing.wait(delay):
-            delay = min(max(RETRY, 2 * delay), RETRY_MOST)
+        delay = RETRY
+        overtaken = False
+        while not self._closing.is_set():
             try:
-                moved = self._read_back(logged)
+                if not self._read_back(logged) and overtaken:
+                    # What was in the way is not stored for good yet, and may not stay.
+                    self._closing.wait(RETRY)
                 self._insert(self._backlog.batch([logged]))
             except Stopped:
-                logged.in_doubt = True
-                if moved:
-                    # Somebody was faster. Otherwise what is in the way is not stored for good yet.
-                    delay = 0.0
+                logged.in_doubt = overtaken = True
             except PyMongoError as error:
                 logged.in_doubt = True
                 self._lost(error)
+                self._closing.wait(delay)
+                delay = min(2 * delay, RETRY_MOST)
             else:
                 return
 
