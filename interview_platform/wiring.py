@@ -11,14 +11,15 @@ from redis import Redis
 from .audit.repository import AuditRepository
 from .audit.service import Audit
 from .auth.accounts import AccountLinks, AccountService, Recipients
+from .auth.ports import SessionEnds
 from .auth.repository import (
     LockRepository,
     OneTimeTokenRepository,
     SessionRepository,
     UserRepository,
 )
-from .auth.service import AuthService, SessionEnds
-from .auth.throttle import LoginThrottle
+from .auth.service import AuthService
+from .auth.throttle import Throttle
 from .candidates.imports import CandidateImport
 from .candidates.repository import CandidateProfileRepository
 from .candidates.service import CandidateService
@@ -215,30 +216,31 @@ class Services:
     def accounts(self) -> AccountService:
         return AccountService(
             self.store,
-            self.users,
-            self.sessions,
-            self.locks,
-            self.hasher,
-            self.notifications,
-            self.session_ends,
-            self.audit,
+            users=self.users,
+            sessions=self.sessions,
+            one_time_tokens=self.one_time_tokens,
+            locks=self.locks,
+            hasher=self.hasher,
+            outbox=self.notifications,
+            ends=self.session_ends,
+            audit=self.audit,
         )
 
     @cached_property
     def auth(self) -> AuthService:
         return AuthService(
             self.store,
-            self.users,
-            self.sessions,
-            self.one_time_tokens,
-            self.locks,
-            self.hasher,
-            LoginThrottle(self.redis),
-            self.notifications,
-            self.session_ends,
-            self.audit,
-            self.settings.refresh_expires_in,
-            self.candidate_profiles.note_activation,
+            users=self.users,
+            sessions=self.sessions,
+            one_time_tokens=self.one_time_tokens,
+            locks=self.locks,
+            hasher=self.hasher,
+            throttle=Throttle(self.redis),
+            outbox=self.notifications,
+            ends=self.session_ends,
+            audit=self.audit,
+            session_length=self.settings.refresh_expires_in,
+            on_activation=self.candidate_profiles.note_activation,
         )
 
     @cached_property
@@ -247,8 +249,6 @@ class Services:
             self.store,
             self.candidate_profiles,
             self.accounts,
-            self.sessions,
-            self.session_ends,
             self.notifications,
             self.audit,
         )
@@ -294,7 +294,9 @@ class Services:
 
     @cached_property
     def interviews(self) -> InterviewService:
-        return InterviewService(self.interview_documents, self.interview_details, self.session_log)
+        return InterviewService(
+            self.interview_documents, self.candidates, self.interview_details, self.session_log
+        )
 
     @cached_property
     def scheduling(self) -> SchedulingService:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from bson import ObjectId
 
@@ -17,8 +17,8 @@ from ..core.paging import Page, PageRequest
 from ..core.security import PasswordHasher, fingerprint, random_token
 from .model import Actor, Role, UserStatus
 from .passwords import check_password
+from .ports import Outbox, SessionEnds
 from .repository import LockRepository, OneTimeTokenRepository, SessionRepository, UserRepository
-from .service import Outbox, SessionEnds
 
 STAFF = (Role.ADMIN, Role.INTERVIEWER)
 
@@ -41,6 +41,15 @@ class Recipient:
     timezone: str
     channel: str
     active: bool
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """An account as it is after a change, and what is to be done once that is committed."""
+
+    user: Document
+    messages: list[ObjectId]
+    ends_sessions: bool
 
 
 class AccountLinks:
@@ -87,8 +96,10 @@ class AccountService:
     def __init__(
         self,
         store: Store,
+        *,
         users: UserRepository,
         sessions: SessionRepository,
+        one_time_tokens: OneTimeTokenRepository,
         locks: LockRepository,
         hasher: PasswordHasher,
         outbox: Outbox,
@@ -98,6 +109,7 @@ class AccountService:
         self._store = store
         self._users = users
         self._sessions = sessions
+        self._one_time_tokens = one_time_tokens
         self._locks = locks
         self._hasher = hasher
         self._outbox = outbox
@@ -161,51 +173,64 @@ class AccountService:
 
     def update_staff(self, actor: Actor, user_id: ObjectId, changes: Document) -> Document:
         """Change a staff account. Raises `Conflict` where no active admin would be left."""
-        return self.update(actor, user_id, changes, STAFF)
+        changed = transaction(
+            self._store,
+            lambda session: self.change(actor, user_id, changes, STAFF, session),
+        )
+        self.settle(changed)
+        return changed.user
 
-    def update(
-        self, actor: Actor, user_id: ObjectId, changes: Document, roles: Iterable[Role]
-    ) -> Document:
-        """Change an account of one of `roles`; raises `NotFound` where there is none.
+    def change(
+        self,
+        actor: Actor,
+        user_id: ObjectId,
+        fields: Document,
+        roles: Iterable[Role],
+        session: Session,
+    ) -> AccountChange:
+        """Change an account of one of `roles`; `settle` what this returns after the commit.
 
-        A new role or state ends the account's sessions.
+        A new role and a deactivation end the account's sessions and links. An account
+        that never had a password is invited again instead of made active. Raises
+        `NotFound`, and `Conflict` where no active admin would be left.
         """
-        ends_sessions = {"role", "status"} & changes.keys()
-
-        def change(session: Session) -> Document:
-            if ends_sessions:
-                self._locks.take(LockRepository.ACTIVE_ADMINS, session)
-            updated = self._users.update(user_id, changes, roles=roles, session=session)
-            if updated is None:
-                raise NotFound
-            if ends_sessions:
-                if not self._users.other_active_admin(user_id, session) and not _active_admin(
-                    updated
-                ):
-                    raise Conflict("The last active admin must stay one")
-                self._sessions.end_all(user_id, session)
-            elif "name" in changes:
-                self._sessions.rename(user_id, changes["name"], session)
-            self._audit.record(
-                "user.updated",
-                actor=actor.user_id,
-                subject=user_id,
-                details={"fields": sorted(changes)},
-                session=session,
-            )
-            return updated
-
-        updated = transaction(self._store, change)
-        if ends_sessions:
-            self._ends.all_of(user_id)
-        return updated
-
-    def set_contact(self, user_id: ObjectId, contact: dict[str, Any], session: Session) -> Document:
-        """Change what a person may say of themselves: how and when they are reached."""
-        updated = self._users.update(user_id, contact, session=session)
-        if updated is None:
+        before = self._users.by_id(user_id, session)
+        if before is None or before["role"] not in roles:
             raise NotFound
-        return updated
+        changes = {name: value for name, value in fields.items() if before.get(name) != value}
+        messages = []
+        if changes.get("status") == UserStatus.ACTIVE and not self._users.has_password(
+            user_id, session
+        ):
+            changes["status"] = UserStatus.INVITED
+            messages.append(self.invite(user_id, session))
+        ends = "role" in changes or changes.get("status") == UserStatus.INACTIVE
+        if ends and before["role"] == Role.ADMIN:
+            self._locks.take(LockRepository.ACTIVE_ADMINS, session)
+            if not self._users.other_active_admin(user_id, session):
+                raise Conflict("The last active admin must stay one")
+        if not changes:
+            return AccountChange(before, [], ends_sessions=False)
+        updated = self._users.update(user_id, changes, session=session) or before
+        if ends:
+            self._sessions.end_all(user_id, session)
+            self._one_time_tokens.drop_all(user_id, session)
+        elif "name" in changes:
+            self._sessions.rename(user_id, changes["name"], session)
+        self._audit.record(
+            "user.updated",
+            actor=actor.user_id,
+            subject=user_id,
+            details={"fields": sorted(changes)},
+            session=session,
+        )
+        return AccountChange(updated, messages, ends)
+
+    def settle(self, changed: AccountChange) -> None:
+        """Do what waits for the commit of a change: send messages, close sockets."""
+        self._outbox.dispatch(changed.messages)
+        if changed.ends_sessions:
+            self._ends.all_of(changed.user["_id"])
 
     def by_id(self, user_id: ObjectId) -> Document | None:
         return self._users.by_id(user_id)
@@ -224,10 +249,6 @@ class AccountService:
     def book(self, user_id: ObjectId, session: Session) -> Document | None:
         """Return the user, locked against other bookings until the transaction ends."""
         return self._users.book(user_id, session)
-
-
-def _active_admin(user: Document) -> bool:
-    return (user["role"], user["status"]) == (Role.ADMIN, UserStatus.ACTIVE)
 
 
 def _recipient(user: Document | None) -> Recipient | None:

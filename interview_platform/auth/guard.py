@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 
 from flask import Flask, current_app, g, request
 
 from ..core.errors import Forbidden, Unauthorized
-from .model import Actor
+from .model import Actor, Role
 from .policy import RULES
 from .service import AuthService
 from .tokens import Tokens
@@ -26,9 +27,13 @@ class Authenticator:
         return self._auth.identify(claims), claims.expires_at
 
 
-def is_public(endpoint: str) -> bool:
-    """Tell whether anyone may call `endpoint`."""
-    return RULES[endpoint].public
+def refusals(endpoint: str) -> set[HTTPStatus]:
+    """Return the statuses by which the policy turns callers of `endpoint` away."""
+    rule = RULES[endpoint]
+    if rule.public:
+        return set()
+    everybody = all(rule.reach(role) for role in Role)
+    return {HTTPStatus.UNAUTHORIZED} | (set() if everybody else {HTTPStatus.FORBIDDEN})
 
 
 def install(app: Flask, authenticator: Authenticator) -> None:

@@ -19,6 +19,7 @@ from .model import Role, UserStatus
 
 # What leaves the repository unless a password is to be checked: a hash never does by accident.
 _PUBLIC = {"passwordHash": False, "passwordScheme": False}
+_ROTATION = {"previousHash": True, "rotatedAt": True}
 # What of a session says who its bearer is.
 _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
 
@@ -140,11 +141,13 @@ class UserRepository(Repository):
             match["passwordHash"] = password.value
         return self._update(match, {"$set": {"lastLoginAt": utcnow()}}, session)
 
-    def has_admin(self, session: Session) -> bool:
-        return (
-            self._collection.find_one({"role": Role.ADMIN}, {"_id": True}, session=session)
-            is not None
-        )
+    def has_admin(self, session: Session | None = None) -> bool:
+        found = self._collection.find_one({"role": Role.ADMIN}, {"_id": True}, session=session)
+        return found is not None
+
+    def has_password(self, user_id: ObjectId, session: Session) -> bool:
+        found = self._collection.find_one({"_id": user_id}, {"passwordHash": True}, session=session)
+        return bool(found and found.get("passwordHash"))
 
     def other_active_admin(self, user_id: ObjectId, session: Session) -> bool:
         """Tell whether an active admin beside `user_id` exists."""
@@ -205,9 +208,26 @@ class SessionRepository(Repository):
         """Replace the session's refresh token; False where `old_hash` is not the current one."""
         updated = self._collection.update_one(
             {"_id": session_id, "refreshHash": old_hash, "expiresAt": {"$gt": utcnow()}},
-            {"$set": {"refreshHash": new_hash, "expiresAt": expires_at}},
+            {
+                "$set": {
+                    "refreshHash": new_hash,
+                    "previousHash": old_hash,
+                    "expiresAt": expires_at,
+                },
+                # The moment of the write itself: whoever began before it was overtaken by it.
+                "$currentDate": {"rotatedAt": True},
+            },
         )
         return updated.matched_count == 1
+
+    def rotated_since(self, session_id: ObjectId, previous_hash: str, moment: datetime) -> bool:
+        """Tell whether the last token to be rotated is that of `previous_hash`, since `moment`."""
+        found = self._collection.find_one({"_id": session_id}, _ROTATION)
+        return (
+            found is not None
+            and found.get("previousHash") == previous_hash
+            and found["rotatedAt"] >= moment
+        )
 
     def end(self, session_id: ObjectId) -> bool:
         return self._collection.delete_one({"_id": session_id}).deleted_count == 1
@@ -237,13 +257,27 @@ class OneTimeTokenRepository(Repository):
     def add(self, document: Document) -> None:
         self._collection.insert_one(document)
 
-    def take(self, token_hash: str, session: Session) -> Document | None:
-        """Use the token up, and every other one of its user with it."""
-        match = {"hash": {"$eq": token_hash}, "expiresAt": {"$gt": utcnow()}}
-        token = self._collection.find_one_and_delete(match, session=session)
-        if token:
-            self._collection.delete_many({"user": token["user"]}, session=session)
-        return token
+    def is_live(self, token_hash: str) -> bool:
+        return self._live(token_hash) is not None
+
+    def take(self, token_hash: str, session: Session) -> ObjectId | None:
+        """Use the token up and return whose it was; None where it is not live."""
+        token = self._live(token_hash, session)
+        if (
+            token is None
+            or not self._collection.delete_one({"_id": token["_id"]}, session=session).deleted_count
+        ):
+            return None
+        user_id: ObjectId = token["user"]
+        return user_id
+
+    def drop_all(self, user_id: ObjectId, session: Session) -> None:
+        """Have none of the user's links work any more."""
+        self._collection.delete_many({"user": user_id}, session=session)
+
+    def _live(self, token_hash: str, session: Session | None = None) -> Document | None:
+        found = self._collection.find_one({"hash": {"$eq": token_hash}}, session=session)
+        return found if found and found["expiresAt"] > utcnow() else None
 
 
 class LockRepository(Repository):
@@ -263,7 +297,10 @@ class LockRepository(Repository):
         )
 
     def take(self, name: str, session: Session) -> None:
-        """Have every other transaction that takes `name` wait or run again."""
-        self._collection.update_one(
-            {"_id": name}, {"$inc": {"takes": 1}}, upsert=True, session=session
-        )
+        """Have every other transaction that takes `name` run again.
+
+        Raises LookupError where the release phase has not made the name.
+        """
+        taken = self._collection.update_one({"_id": name}, {"$inc": {"takes": 1}}, session=session)
+        if not taken.matched_count:
+            raise LookupError(f"no lock {name}: has the release phase run?")

@@ -25,13 +25,20 @@ def auth_blueprint(auth: AuthService, tokens: Tokens) -> Blueprint:
     )
 
     @blueprint.route(
-        "/register-admin", methods=["POST"], errors=[HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT]
+        "/register-admin",
+        methods=["POST"],
+        errors=[
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.TOO_MANY_REQUESTS,
+        ],
     )
     @blueprint.arguments(schemas.RegisterAdminSchema)
     @blueprint.response(201, schemas.RegisteredSchema)
     def register_admin(body: Body) -> Body:
         """Register the first admin, or, as an admin, another one."""
-        user = auth.register_admin(optional_actor(), **body)
+        user = auth.register_admin(optional_actor(), **body, address=_address())
         return {"message": "Admin registered", "user": user}
 
     @blueprint.route(
@@ -88,12 +95,12 @@ def auth_blueprint(auth: AuthService, tokens: Tokens) -> Blueprint:
         auth.forgot_password(body["email"], _address())
         return {"message": "If the address has an account, a link is on its way"}
 
-    @blueprint.route("/password/reset", methods=["POST"])
+    @blueprint.route("/password/reset", methods=["POST"], errors=[HTTPStatus.TOO_MANY_REQUESTS])
     @blueprint.arguments(schemas.ResetPasswordSchema)
     @blueprint.response(204)
     def reset_password(body: Body) -> None:
         """Set a password by the one-use token of a reset or an invitation."""
-        auth.reset_password(**body)
+        auth.reset_password(**body, address=_address())
 
     return blueprint
 

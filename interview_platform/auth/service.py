@@ -3,72 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import NoReturn
 
 from bson import ObjectId
 
 from ..audit.service import Audit
 from ..core.clock import utcnow
-from ..core.errors import Forbidden, Invalid, NotFound, Unauthorized
+from ..core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.security import PasswordHash, PasswordHasher, fingerprint, random_token
 from .model import Actor, Claims, Grant, Role, UserStatus
 from .passwords import check_password
+from .ports import Outbox, SessionEnds
 from .repository import LockRepository, OneTimeTokenRepository, SessionRepository, UserRepository
-from .throttle import LoginThrottle
+from .throttle import Throttle
 
 WRONG_CREDENTIALS = "Invalid credentials"
-
-
-class Outbox(Protocol):
-    """Where messages to people are put; `notifications` implements it."""
-
-    def request(
-        self,
-        session: Session | None,
-        *,
-        template: str,
-        dedupe_key: str,
-        context: dict[str, Any],
-        user_id: ObjectId | None = None,
-        email: str | None = None,
-        interview_id: ObjectId | None = None,
-    ) -> ObjectId:
-        """Keep a message to a user or an address, in the transaction of `session`."""
-
-    def dispatch(self, notification_ids: list[ObjectId]) -> None:
-        """Have the kept messages sent, once their transaction has ended."""
-
-
-class SessionEnds:
-    """Tells every web process which sessions ended, so that their sockets close at once.
-
-    Only a hint: processes also ask the store every few seconds which sessions live.
-    """
-
-    TOPIC = "sessions-ended"
-
-    def __init__(self, announce: Callable[[str, dict[str, str]], None]) -> None:
-        self._announce = announce
-
-    def one(self, session_id: ObjectId) -> None:
-        self._announce(self.TOPIC, {"session": str(session_id)})
-
-    def all_of(self, user_id: ObjectId) -> None:
-        self._announce(self.TOPIC, {"user": str(user_id)})
+NOT_FIRST = "Only an admin can register another"
+DEAD_LINK = {"token": ["Unknown, used or expired."]}
 
 
 class AuthService:
     def __init__(
         self,
         store: Store,
+        *,
         users: UserRepository,
         sessions: SessionRepository,
         one_time_tokens: OneTimeTokenRepository,
         locks: LockRepository,
         hasher: PasswordHasher,
-        throttle: LoginThrottle,
+        throttle: Throttle,
         outbox: Outbox,
         ends: SessionEnds,
         audit: Audit,
@@ -89,20 +56,27 @@ class AuthService:
         self._session_length = session_length
         self._on_activation = on_activation
 
-    def register_admin(self, actor: Actor | None, name: str, email: str, password: str) -> Document:
+    def register_admin(
+        self, actor: Actor | None, name: str, email: str, password: str, address: str
+    ) -> Document:
         """Create an admin: the first one for anybody, the next ones for admins.
 
         Raises `Forbidden` where an admin exists and `actor` is none, `Conflict` for an
         e-mail that is known.
         """
+        by_admin = actor is not None and actor.role is Role.ADMIN
+        self._throttle.call("register", address)
+        # Looked up before hashing, so that nobody has this service hash for nothing.
+        if not by_admin and self._users.has_admin():
+            raise Forbidden(NOT_FIRST)
         check_password(password)
         kept = self._hasher.hash(password)
 
         def create(session: Session) -> Document:
-            if actor is None or actor.role is not Role.ADMIN:
+            if not by_admin:
                 self._locks.take(LockRepository.FIRST_ADMIN, session)
                 if self._users.has_admin(session):
-                    raise Forbidden("Only an admin can register another")
+                    raise Forbidden(NOT_FIRST)
             user = {
                 "name": name,
                 "email": email,
@@ -126,29 +100,36 @@ class AuthService:
     def login(self, email: str, password: str, address: str) -> Grant:
         """Open a session. Raises `Unauthorized`, `TooManyRequests` or `Unavailable`."""
         self._throttle.attempt(email, address)
-        found = self._users.with_password(email=email)
-        user, kept = found or (None, None)
+        user, kept = self._users.with_password(email=email) or (None, None)
         if not self._hasher.verify(password, kept) or user is None or kept is None:
             self._audit.record("login.failed", actor=user["_id"] if user else None)
             raise Unauthorized(WRONG_CREDENTIALS)
-        grant = self._open_session(user["_id"], kept)
         self._throttle.succeeded(email, address)
+        grant = self._open_session(user["_id"], kept) or self._open_renewed(user["_id"], password)
         if self._hasher.outdated(kept):
-            self._users.renew_hash(user["_id"], kept, self._hasher.hash(password))
+            # The next login will do, if too many are being hashed right now.
+            with suppress(Unavailable):
+                self._users.renew_hash(user["_id"], kept, self._hasher.hash(password))
         return grant
 
     def refresh(self, claims: Claims) -> Grant:
-        """Give a session its next refresh token. A used one ends the session."""
-        refresh_id = random_token()
+        """Give a session its next refresh token. A used one ends the session.
+
+        Of two that present one token at once, one gets its successor and the other is
+        refused, which ends nothing.
+        """
+        started = utcnow()
+        presented, refresh_id = fingerprint(claims.refresh_id or ""), random_token()
         rotated = self._sessions.rotate(
             claims.session_id,
-            fingerprint(claims.refresh_id or ""),
+            presented,
             fingerprint(refresh_id),
-            utcnow() + self._session_length,
+            started + self._session_length,
         )
         user = self._users.by_id(claims.user_id) if rotated else None
         if user is None:
-            if self._sessions.end(claims.session_id):
+            overtaken = self._sessions.rotated_since(claims.session_id, presented, started)
+            if not overtaken and self._sessions.end(claims.session_id):
                 self._ends.one(claims.session_id)
                 self._audit.record("session.refresh-reused", actor=claims.user_id)
             raise Unauthorized("Invalid token")
@@ -188,19 +169,18 @@ class AuthService:
 
     def change_password(self, actor: Actor, current: str, new: str, address: str) -> Grant:
         """Set a new password, end every session of the account and open one for the caller."""
-        found = self._users.with_password(_id=actor.user_id)
-        if found is None:
+        user, kept = self._users.with_password(_id=actor.user_id) or (None, None)
+        if user is None:
             raise NotFound
-        user, kept = found
         self._throttle.attempt(user["email"], address)
-        if not self._hasher.verify(current, kept) or kept is None:
+        if not self._hasher.verify(current, kept):
             raise Invalid({"currentPassword": ["Not your current password."]})
         check_password(new, "newPassword")
         self._throttle.succeeded(user["email"], address)
         renewed = self._hasher.hash(new)
         transaction(self._store, lambda session: self._renew(actor.user_id, renewed, session))
         self._ends.all_of(actor.user_id)
-        return self._open_session(actor.user_id, renewed)
+        return self._open_session(actor.user_id, renewed) or self._refuse()
 
     def forgot_password(self, email: str, address: str) -> None:
         """Have a reset link sent to `email`, if an account has it.
@@ -219,22 +199,27 @@ class AuthService:
         )
         self._outbox.dispatch([kept])
 
-    def reset_password(self, token: str, password: str) -> None:
+    def reset_password(self, token: str, password: str, address: str) -> None:
         """Set a password by the one-use token of a reset or an invitation.
 
         Raises `Invalid` for a token that is unknown, used, or expired.
         """
+        self._throttle.call("reset", address)
         check_password(password)
+        token_hash = fingerprint(token)
+        # Looked up before hashing, so that nobody has this service hash for nothing.
+        if not self._one_time_tokens.is_live(token_hash):
+            raise Invalid(DEAD_LINK)
         renewed = self._hasher.hash(password)
 
         def reset(session: Session) -> ObjectId:
-            taken = self._one_time_tokens.take(fingerprint(token), session)
-            user = self._users.by_id(taken["user"], session) if taken else None
+            user_id = self._one_time_tokens.take(token_hash, session)
+            user = self._users.by_id(user_id, session) if user_id else None
             if user is None or user.get("status") == UserStatus.INACTIVE:
-                raise Invalid({"token": ["Unknown, used or expired."]})
+                raise Invalid(DEAD_LINK)
             self._renew(user["_id"], renewed, session)
-            user_id: ObjectId = user["_id"]
-            return user_id
+            found: ObjectId = user["_id"]
+            return found
 
         self._ends.all_of(transaction(self._store, reset))
 
@@ -242,15 +227,17 @@ class AuthService:
         self._users.set_password(user_id, password, session, status=UserStatus.ACTIVE)
         self._on_activation(user_id, session)
         self._sessions.end_all(user_id, session)
+        self._one_time_tokens.drop_all(user_id, session)
         self._audit.record("user.password-changed", actor=user_id, subject=user_id, session=session)
 
-    def _open_session(self, user_id: ObjectId, password: PasswordHash) -> Grant:
+    def _open_session(self, user_id: ObjectId, password: PasswordHash) -> Grant | None:
+        """Open a session; None where the account is not active or has another password by now."""
         session_id, refresh_id = ObjectId(), random_token()
 
-        def enter(session: Session) -> Document:
+        def enter(session: Session) -> Document | None:
             user = self._users.enter(user_id, password, session)
             if user is None:
-                raise Unauthorized(WRONG_CREDENTIALS)
+                return None
             now = utcnow()
             self._sessions.add(
                 {
@@ -267,4 +254,15 @@ class AuthService:
             self._audit.record("login", actor=user_id, session=session)
             return user
 
-        return Grant(transaction(self._store, enter), session_id, refresh_id)
+        user = transaction(self._store, enter)
+        return Grant(user, session_id, refresh_id) if user else None
+
+    def _open_renewed(self, user_id: ObjectId, password: str) -> Grant:
+        """Open a session where another login has renewed the hash since it was read."""
+        _, kept = self._users.with_password(_id=user_id) or (None, None)
+        if kept is None or not self._hasher.verify(password, kept):
+            self._refuse()
+        return self._open_session(user_id, kept) or self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise Unauthorized(WRONG_CREDENTIALS)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from redis import Redis
 
@@ -28,7 +29,7 @@ MAIL_LIMIT = 5
 KNOWN_FOR = 90 * 24 * 3600
 
 
-class LoginThrottle:
+class Throttle:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
@@ -37,48 +38,58 @@ class LoginThrottle:
 
         Raises `TooManyRequests` where this address has failed too often.
         """
-        account = _short(email)
-        with self._redis.pipeline(transaction=False) as pipe:
-            for key in _keys(account, address):
-                pipe.incr(key)
-                pipe.expire(key, WINDOW, nx=True)
-                pipe.ttl(key)
-            pipe.exists(_known(account, address))
-            answers = pipe.execute()
-        pair, _, pair_ttl, by_address, _, address_ttl, total, _, _, known = answers
+        account, network = _short(email), _network(address)
+        (pair, pair_ttl), (by_address, address_ttl), (total, _) = self._count(
+            *_keys(account, network)
+        )
         if pair > PAIR_LIMIT:
             raise TooManyRequests(max(pair_ttl, 1))
         if by_address > ADDRESS_LIMIT:
             raise TooManyRequests(max(address_ttl, 1))
-        if total > FREE_ATTEMPTS and not known:
+        if total > FREE_ATTEMPTS and not self._redis.exists(_known(account, network)):
             time.sleep(min((total - FREE_ATTEMPTS) * 0.1, MAX_DELAY))
 
     def succeeded(self, email: str, address: str) -> None:
         """Take the counts of a successful attempt back, and remember the address."""
-        account = _short(email)
-        pair, by_address, total = _keys(account, address)
+        account, network = _short(email), _network(address)
+        pair, by_address, total = _keys(account, network)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.delete(pair)
             pipe.decr(by_address)
             pipe.decr(total)
-            pipe.set(_known(account, address), 1, ex=KNOWN_FOR)
+            pipe.set(_known(account, network), 1, ex=KNOWN_FOR)
             pipe.execute()
+
+    def call(self, name: str, address: str) -> None:
+        """Count a call that costs much and asks for no token.
+
+        Raises `TooManyRequests` for an address that makes too many of it.
+        """
+        ((count, ttl),) = self._count(f"throttle:{name}:a:{_network(address)}")
+        if count > ADDRESS_LIMIT:
+            raise TooManyRequests(max(ttl, 1))
 
     def mail(self, email: str, address: str) -> bool:
         """Count a mail that `address` asks to be sent to `email`; False where it had enough.
 
         Raises `TooManyRequests` for an address that asks for too many.
         """
-        by_address, by_email = f"throttle:mail:a:{address}", f"throttle:mail:e:{_short(email)}"
+        (asked, ttl), (mailed, _) = self._count(
+            f"throttle:mail:a:{_network(address)}", f"throttle:mail:e:{_short(email)}"
+        )
+        if asked > ADDRESS_LIMIT:
+            raise TooManyRequests(max(ttl, 1))
+        return mailed <= MAIL_LIMIT
+
+    def _count(self, *keys: str) -> list[tuple[int, int]]:
+        """Count once more under each key; returns the counts and the seconds they last."""
         with self._redis.pipeline(transaction=False) as pipe:
-            for key in (by_address, by_email):
+            for key in keys:
                 pipe.incr(key)
                 pipe.expire(key, WINDOW, nx=True)
                 pipe.ttl(key)
-            asked, _, ttl, mailed, _, _ = pipe.execute()
-        if asked > ADDRESS_LIMIT:
-            raise TooManyRequests(max(ttl, 1))
-        return bool(mailed <= MAIL_LIMIT)
+            answers = pipe.execute()
+        return list(zip(answers[::3], answers[2::3], strict=True))
 
 
 def _keys(account: str, address: str) -> tuple[str, str, str]:
@@ -91,6 +102,19 @@ def _keys(account: str, address: str) -> tuple[str, str, str]:
 
 def _known(account: str, address: str) -> str:
     return f"throttle:login:known:{account}:{address}"
+
+
+def _network(address: str) -> str:
+    """Return what counts as one address: of IPv6 a /64, which is what one customer has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((parsed, 64), strict=False))
 
 
 def _short(email: str) -> str:

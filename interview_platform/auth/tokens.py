@@ -19,6 +19,8 @@ from .model import Claims, Grant
 
 ISSUER = "smart-interview"
 AUDIENCE = "smart-interview-api"
+# Seconds by which the clocks of two hosts may differ.
+LEEWAY = 3
 
 TokenType = Literal["access", "refresh"]
 
@@ -35,6 +37,7 @@ class Tokens:
             JWT_SECRET_KEY=settings.jwt_secret,
             JWT_ALGORITHM="HS256",
             JWT_DECODE_ALGORITHMS=["HS256"],
+            JWT_DECODE_LEEWAY=LEEWAY,
             JWT_ENCODE_ISSUER=ISSUER,
             JWT_DECODE_ISSUER=ISSUER,
             JWT_ENCODE_AUDIENCE=AUDIENCE,

@@ -11,12 +11,13 @@ from pymongo.errors import BulkWriteError
 from ..audit.service import Audit
 from ..auth.accounts import AccountService
 from ..auth.model import Actor, Role
-from ..auth.service import Outbox
+from ..auth.ports import Outbox
 from ..core.clock import utcnow
 from ..core.mongo import Document, Session, Store, transaction
 from .csv_import import CandidateFile
 from .pacing import paced
 from .repository import CandidateProfileRepository
+from .schemas import MAX_REJECTED
 from .service import new_profile, split
 
 BATCH = 250
@@ -44,6 +45,7 @@ class CandidateImport:
     def run(self, actor: Actor, content: bytes, *, dry_run: bool, invite: bool) -> Document:
         """Import the CSV file `content` and report what became of its rows.
 
+        Of those rejected the first `MAX_REJECTED` are listed, for the report goes out in one go.
         A row whose e-mail address is known, or stood in the file before, is skipped. New
         accounts are `invited`, but nobody is written to unless `invite` is set. A dry run
         writes nothing. Raises `Invalid` or `TooLarge`, before anything is written, for a
@@ -52,10 +54,12 @@ class CandidateImport:
         file = CandidateFile(content)
         wanted: dict[str, Document] = {}
         rejected = []
-        good = 0
+        rejected_count = good = 0
         for row in file.rows():
             if row.errors:
-                rejected.append({"line": row.line, "errors": row.errors})
+                rejected_count += 1
+                if rejected_count <= MAX_REJECTED:
+                    rejected.append({"line": row.line, "errors": row.errors})
             else:
                 wanted.setdefault(row.fields["email"], row.fields)
                 good += 1
@@ -66,6 +70,7 @@ class CandidateImport:
         return {
             "created": created,
             "skipped": good - created,
+            "rejectedCount": rejected_count,
             "rejected": rejected,
             "unknownColumns": file.unknown_columns,
         }

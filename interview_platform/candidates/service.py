@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
 
 from bson import ObjectId
 
 from ..audit.service import Audit
-from ..auth.accounts import AccountService
+from ..auth.accounts import AccountChange, AccountService
 from ..auth.model import Actor, Role
-from ..auth.service import Outbox, SessionEnds
+from ..auth.ports import Outbox
 from ..core.clock import utcnow
 from ..core.errors import NotFound
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.paging import Page, PageRequest
 from .model import ACCOUNT_FIELDS, CandidateRef, Criteria, LotStatus, index_terms
 from .repository import CandidateProfileRepository, history_entry
-
-
-class Sessions(Protocol):
-    """What of a candidate's sessions must follow a change of the account."""
-
-    def end_all(self, user_id: ObjectId, session: Session | None = None) -> None: ...
-
-    def rename(self, user_id: ObjectId, name: str, session: Session | None = None) -> None: ...
 
 
 class CandidateService:
@@ -35,16 +26,12 @@ class CandidateService:
         store: Store,
         profiles: CandidateProfileRepository,
         accounts: AccountService,
-        sessions: Sessions,
-        ends: SessionEnds,
         outbox: Outbox,
         audit: Audit,
     ) -> None:
         self._store = store
         self._profiles = profiles
         self._accounts = accounts
-        self._sessions = sessions
-        self._ends = ends
         self._outbox = outbox
         self._audit = audit
 
@@ -84,21 +71,12 @@ class CandidateService:
         return {**user, "profile": profile}
 
     def update(self, actor: Actor, candidate_id: ObjectId, changes: Document) -> Document:
-        """Change a candidate's account and profile. A new state ends the account's sessions."""
-
-        def change(session: Session) -> Document:
-            candidate = self._change(actor, candidate_id, changes, session)
-            user_id = candidate["_id"]
-            if "status" in changes:
-                self._sessions.end_all(user_id, session)
-            elif "name" in changes:
-                self._sessions.rename(user_id, changes["name"], session)
-            return candidate
-
-        candidate = transaction(self._store, change)
-        if "status" in changes:
-            self._ends.all_of(candidate["_id"])
-        return candidate
+        """Change a candidate's account and profile, by the rules of `AccountService.change`."""
+        changed, profile = transaction(
+            self._store, lambda session: self._change(actor, candidate_id, changes, session)
+        )
+        self._accounts.settle(changed)
+        return {**changed.user, "profile": profile}
 
     def own(self, actor: Actor) -> Document:
         """Return the caller's profile, with the account as its `user`."""
@@ -106,12 +84,7 @@ class CandidateService:
 
     def update_own(self, actor: Actor, changes: Document) -> Document:
         """Change what candidates may change of themselves."""
-        return _as_own(
-            transaction(
-                self._store,
-                lambda session: self._change(actor, actor.user_id, changes, session),
-            )
-        )
+        return _as_own(self.update(actor, actor.user_id, changes))
 
     def resolve(
         self, ids: Sequence[ObjectId], session: Session | None = None
@@ -183,30 +156,35 @@ class CandidateService:
         )
         return claimed == len(profile_ids)
 
+    def account_of(self, candidate_id: ObjectId, session: Session | None = None) -> ObjectId:
+        """Return the account of a candidate who may be named by their profile; else the id."""
+        ref = self.resolve([candidate_id], session).get(candidate_id)
+        return ref.user_id if ref else candidate_id
+
     def _change(
         self, actor: Actor, candidate_id: ObjectId, changes: Document, session: Session
-    ) -> Document:
+    ) -> tuple[AccountChange, Document]:
         profile = self._profiles.find(candidate_id, session)
         if profile is None:
             raise NotFound
         account, fields = split(changes)
-        user = self._accounts.set_contact(profile["user"], account, session)
+        changed = self._accounts.change(actor, profile["user"], account, (Role.CANDIDATE,), session)
         after = {**profile, **fields}
         status: LotStatus = after["lotStatus"]
         updated = self._profiles.replace_fields(
             profile["_id"],
-            {**fields, "index": index_terms(user, after)},
+            {**fields, "index": index_terms(changed.user, after)},
             session,
             entry=history_entry(status, actor.user_id) if status != profile["lotStatus"] else None,
         )
         self._audit.record(
             "candidate.updated",
             actor=actor.user_id,
-            subject=user["_id"],
-            details={"fields": sorted(changes)},
+            subject=profile["user"],
+            details={"fields": sorted(fields)},
             session=session,
         )
-        return {**user, "profile": updated}
+        return changed, updated
 
 
 def split(fields: Document) -> tuple[Document, Document]:

@@ -7,7 +7,8 @@ import random
 from flask import Flask
 
 from ..auth.guard import Authenticator
-from ..auth.service import AuthService, SessionEnds
+from ..auth.ports import SessionEnds
+from ..auth.service import AuthService
 from ..core.broadcast import Broadcaster
 from ..core.draining import Draining
 from ..core.settings import Settings

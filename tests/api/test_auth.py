@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+from bson import ObjectId
 from flask import Flask
 from pymongo.database import Database
 
 from interview_platform.app import create_app
+from interview_platform.auth.accounts import AccountLinks
 from interview_platform.core.mongo import Document
+from interview_platform.wiring import Services
 from tests.queries import recorded, stages
 from tests.service import PASSWORD, Company, Person
 
@@ -166,6 +170,54 @@ def test_deactivation_and_a_new_role_take_hold_on_the_next_request(
         "/api/auth/refresh", {"refreshToken": interviewer.refresh_token}
     )
     assert refreshed.status_code == 401
+
+
+def test_a_change_that_changes_nothing_ends_no_session(company: Company) -> None:
+    interviewer, candidate = company.staff(), company.candidate()
+    same = {"role": "interviewer", "status": "active", "name": interviewer.name}
+    path = f"/api/admin/users/{interviewer.id}"
+    assert company.admin.patch(path, same).status_code == 200
+    path = f"/api/admin/candidates/{candidate.id}"
+    assert company.admin.patch(path, {"status": "active"}).status_code == 200
+    for person in (interviewer, candidate):
+        assert person.get("/api/auth/me").status_code == 200
+
+
+def test_an_account_without_a_password_is_invited_again_instead_of_activated(
+    company: Company, database: Database[Document]
+) -> None:
+    staff = {"name": "Ina", "email": "ina@example.com", "role": "interviewer"}
+    candidate = {"name": "Cleo", "email": "cleo@example.com"}
+    for path, body in (("users", staff), ("candidates", candidate)):
+        created = company.admin.post(f"/api/admin/{path}", body).json["user"]
+        for status in ("active", "inactive", "active"):
+            answer = company.admin.patch(f"/api/admin/{path}/{created['id']}", {"status": status})
+            assert answer.status_code == 200
+        known = answer.json.get("user") or answer.json["candidate"]
+        assert known["status"] == "invited"
+        rows = {"template": "account_invitation", "user": ObjectId(created["id"])}
+        assert database.notifications.count_documents(rows) == 3
+
+
+def test_a_new_password_and_a_deactivation_void_links_that_were_sent(
+    company: Company, services: Services
+) -> None:
+    person = company.staff()
+    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
+
+    def use(link: str) -> int:
+        body = {"token": link, "password": NEW_PASSWORD}
+        return company.anyone.post("/api/auth/password/reset", body).status_code
+
+    before = links.issue(ObjectId(person.id), "reset")
+    change = {"currentPassword": PASSWORD, "newPassword": "another one of mine"}
+    assert person.post("/api/auth/password", change).status_code == 200
+    assert use(before) == 422
+    before = links.issue(ObjectId(person.id), "invitation")
+    for status in ("inactive", "active"):
+        company.admin.patch(f"/api/admin/users/{person.id}", {"status": status})
+    assert use(before) == 422
+    assert use(links.issue(ObjectId(person.id), "reset")) == 204
 
 
 @pytest.mark.parametrize("change", [{"status": "inactive"}, {"role": "interviewer"}])
