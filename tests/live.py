@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, TypeVar
 
+import engineio
 import requests
 import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
@@ -112,6 +113,18 @@ class RefusedError(Exception):
     """A connection that was not let in; holds what the client was told."""
 
 
+class _InOrder(engineio.Client):  # type: ignore[misc]
+    """Handles messages in the order they arrive, where the original starts a thread for each."""
+
+    def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
+        return super()._trigger_event(event, *args, **{**options, "run_async": False})
+
+
+class _Client(socketio.Client):  # type: ignore[misc]
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return _InOrder
+
+
 class SocketPerson:
     """Somebody on the namespace, and what reached them, in order."""
 
@@ -121,7 +134,7 @@ class SocketPerson:
         self._arrivals: Queue[tuple[str, Any]] = Queue()
         # Without this, the client would name an origin of its own beside a header's.
         suppressed = {"suppress_origin": "Origin" in options.get("headers", {})}
-        self.client = socketio.Client(reconnection=False, websocket_extra_options=suppressed)
+        self.client = _Client(reconnection=False, websocket_extra_options=suppressed)
         self.client.on("*", self._hear, namespace=NAMESPACE)
         self.client.on("connect_error", self._refused.append, namespace=NAMESPACE)
         auth = None if token is None else {"token": token}
