@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3 python3.14 python3.13 python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test lint format bench lock clean clean-data
+.PHONY: help run demo seed test lint format lock clean clean-data
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,9 +32,6 @@ lint: $(INSTALLED) ## Check style, types and who imports whom
 format: $(INSTALLED) ## Put the code in its standard form
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
-
-bench: $(INSTALLED) ## Measure what the README's figures say
-	@$(PYTHON) -m bench
 
 # The tighter set first: the development set is bound by it.
 lock: $(INSTALLED) ## Pin requirements*.in, with hashes, in requirements*.txt
