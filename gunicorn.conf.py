@@ -8,10 +8,14 @@ from typing import Any
 from weakref import WeakSet
 
 import gevent
+from dotenv import load_dotenv
+
+# As the service itself does; the environment wins.
+load_dotenv(".env")
 
 _host = os.environ.get("HOST") or "127.0.0.1"
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or 5000}"
-worker_class = "gevent"
+worker_class = "interview_platform.core.gunicorn.Worker"
 # More than one needs sticky sessions in front, or clients that speak WebSocket alone.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 worker_connections = 10_000

@@ -13,7 +13,7 @@ from .auth.routes import auth_blueprint, users_blueprint
 from .auth.tokens import Tokens
 from .candidates.routes import candidates_blueprint, own_profile_blueprint
 from .coding_tasks.routes import coding_tasks_blueprint
-from .core import http, queueing
+from .core import http, mongo, queueing
 from .core import logging as service_logging
 from .core.draining import Draining
 from .core.settings import Settings
@@ -61,9 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         own_interviews_blueprint(services.interviews),
     ):
         api.register_blueprint(blueprint)
-    app.register_blueprint(
-        get_swaggerui_blueprint("/api/docs", "/api/openapi.json"), url_prefix="/api/docs"
-    )
+    _docs_page(app)
     guard.check_rules(app)
     connections = realtime.install(
         app,
@@ -87,7 +85,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # Not the host: where the proxies do not set it, anybody could.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
 
 
@@ -104,7 +103,7 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
 def _health(services: Services) -> HealthService:
     return HealthService(
         {
-            "mongo": lambda: bool(services.store.command("ping")),
+            "mongo": lambda: mongo.answers(services.store),
             "redis": lambda: bool(services.redis.ping()),
             "worker": lambda: queueing.workers_alive(services.redis),
         }
@@ -119,9 +118,18 @@ def _openapi(app: Flask) -> http.Api:
         OPENAPI_URL_PREFIX="/api",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    app.extensions["is_public"] = guard.is_public
+    app.extensions["refusals"] = guard.refusals
     api = http.Api(app)
     api.spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
     return api
+
+
+def _docs_page(app: Flask) -> None:
+    path = "/api/docs"
+    config = {"oauth2RedirectUrl": f"{path}/oauth2-redirect.html"}
+    page = get_swaggerui_blueprint(path, "/api/openapi.json", config)
+    app.register_blueprint(page, url_prefix=path)
+    # Without the slash too: a redirect would name the host that the request claims to be for.
+    app.add_url_rule(path, "swagger_ui.show", app.view_functions["swagger_ui.show"])

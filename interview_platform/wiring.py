@@ -131,7 +131,7 @@ class Services:
 
     @cached_property
     def candidate_profiles(self) -> CandidateProfileRepository:
-        return CandidateProfileRepository(self.store, self.users.by_ids)
+        return CandidateProfileRepository(self.store, self.users)
 
     @cached_property
     def lot_records(self) -> LotRepository:

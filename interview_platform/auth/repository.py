@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,10 @@ class UserRepository(Repository):
     def by_ids(self, user_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
         found = self._collection.find({"_id": {"$in": list(user_ids)}}, _PUBLIC)
         return {user["_id"]: user for user in found}
+
+    def of_role(self, role: Role) -> Iterator[Document]:
+        """Yield every account of a role."""
+        yield from self._collection.find({"role": role}, _PUBLIC, batch_size=1000)
 
     def by_email(self, email: str) -> Document | None:
         return self._collection.find_one({"email": {"$eq": email}}, _PUBLIC)

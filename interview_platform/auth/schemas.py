@@ -30,7 +30,15 @@ def name_field(**kwargs: bool) -> Text:
 
 
 def channel_field() -> Choice:
-    return Choice("How the person prefers to be told.", ("email", "sms"))
+    return Choice("How the person prefers to be told.", ("email", "sms"), dump_default="email")
+
+
+def phone_field() -> Phone:
+    return Phone("The phone number.", allow_none=True, dump_default=None)
+
+
+def timezone_field() -> TimeZone:
+    return TimeZone("The time zone that times are told in.", allow_none=True, dump_default=None)
 
 
 class UserRefSchema(Schema):
@@ -51,8 +59,8 @@ class UserSchema(UserBriefSchema):
     """An account, as its owner and admins see it."""
 
     status = Choice("Whether the account can be used.", UserStatus)
-    phone = Phone("The phone number.", allow_none=True)
-    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    phone = phone_field()
+    timezone = timezone_field()
     notificationChannel = channel_field()
     createdAt = Timestamp("When the account was made.")
     updatedAt = Timestamp("When the account was last changed.")
@@ -124,8 +132,8 @@ class StaffCreateSchema(Schema):
     name = name_field(required=True)
     email = Email("The e-mail address to log in with.", required=True)
     role = Choice("What the account may do.", STAFF_ROLES, required=True)
-    phone = Phone("The phone number.", allow_none=True)
-    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    phone = phone_field()
+    timezone = timezone_field()
     notificationChannel = channel_field()
     password = Password("Left out: the person is invited by e-mail to set one.")
 
@@ -133,8 +141,8 @@ class StaffCreateSchema(Schema):
 class StaffUpdateSchema(Schema):
     name = name_field()
     role = Choice("What the account may do.", STAFF_ROLES)
-    phone = Phone("The phone number.", allow_none=True)
-    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    phone = phone_field()
+    timezone = timezone_field()
     notificationChannel = channel_field()
     status = Choice("Whether the account can be used.", SETTABLE_STATUS)
 

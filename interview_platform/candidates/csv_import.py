@@ -2,9 +2,10 @@
 
 The first line names the columns, in any order and case: `name` and `email` are needed;
 `phone`, `skills`, `tags`, `experienceYears`, `resumeUrl`, `timezone` and `notes` are taken
-too. Within a cell, skills and tags stand apart by `|`, `;` or `,`. A row is held to the
-same rules as a candidate who is made by hand, so no text that a spreadsheet would run as a
-formula comes in; a telephone number's `+` is no harm, for nothing but digits follows it.
+too. A line before it may name the delimiter, as spreadsheets do: `sep=;`. Within a cell,
+skills and tags stand apart by `|`, `;` or `,`. A row is held to the same rules as a
+candidate who is made by hand, so no text that a spreadsheet would run as a formula comes
+in; a telephone number's `+` is no harm, for nothing but digits follows it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +42,16 @@ COLUMNS = (
 REQUIRED = ("name", "email")
 LISTS = ("skills", "tags")
 
+# How many faults of one cell a row tells.
+MAX_FAULTS = 3
+
+NOT_UTF8 = "The file must be text in UTF-8."
 UNREADABLE = "Its quotation marks do not match, or a cell is far too long."
 # A quoted cell may hold line breaks; one that spans more lines is taken for an open quote.
 _LINES_A_ROW = 200
 _KNOWN = {name.casefold(): name for name in COLUMNS}
+_DELIMITERS = (",", ";")
+_DELIMITER_LINE = re.compile(r"sep=([,;])\s*", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[|;,]")
 _NUMBER = re.compile(r"\d{1,4}([.,]\d{1,4})?")
 
@@ -71,7 +78,7 @@ class CandidateFile:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _unreadable("The file must be text in UTF-8.") from error
+            raise _unreadable(NOT_UTF8) from error
         if text.count("\n") + text.count("\r") > MAX_LINES:
             raise TooLarge(f"A file may have at most {MAX_LINES:,} lines")
         self._lines = list(io.StringIO(text, newline=""))
@@ -94,10 +101,12 @@ class CandidateFile:
             yield self._row(line, cells)
 
     def _read_header(self) -> tuple[int, str, list[str]]:
-        start, line = next(
-            ((number, line) for number, line in enumerate(self._lines) if line.strip()), (0, "")
-        )
-        readings = {delimiter: _header_cells(line, delimiter) for delimiter in (",", ";")}
+        start, line = self._next_line(0)
+        delimiters: Sequence[str] = _DELIMITERS
+        if named := _DELIMITER_LINE.fullmatch(line):
+            delimiters = named[1]
+            start, line = self._next_line(start + 1)
+        readings = {delimiter: _header_cells(line, delimiter) for delimiter in delimiters}
         delimiter, header = max(readings.items(), key=lambda reading: _known_among(reading[1]))
         if len(header) > MAX_COLUMNS:
             raise _unreadable(f"A file may have at most {MAX_COLUMNS} columns.")
@@ -107,6 +116,13 @@ class CandidateFile:
         if double := [name for name in COLUMNS if names.count(name.casefold()) > 1]:
             raise _unreadable(f"The column {double[0]} is there twice.")
         return start + 1, delimiter, header
+
+    def _next_line(self, start: int) -> tuple[int, str]:
+        """Return the number and the text of the first line from `start` on that is not blank."""
+        for number in range(start, len(self._lines)):
+            if self._lines[number].strip():
+                return number, self._lines[number]
+        return start, ""
 
     def _records(self, start: int) -> Iterator[tuple[int, list[str] | None]]:
         """Yield line numbers and cells; None stands for a row whose quotes cannot be read.
@@ -129,7 +145,7 @@ class CandidateFile:
     def _row(self, line: int, cells: list[str] | None) -> Row:
         if cells is None:
             return Row(line, errors={"row": [UNREADABLE]})
-        if len(cells) > len(self._columns):
+        if any(cell.strip() for cell in cells[len(self._columns) :]):
             return Row(line, errors={"row": ["It has more cells than there are columns."]})
         given = {
             column: _value(column, cell.strip())
@@ -142,6 +158,12 @@ class CandidateFile:
             return Row(
                 line, errors={name: _flat(told) for name, told in error.messages_dict.items()}
             )
+
+
+def check_charset(name: str | None) -> None:
+    """Raise `Invalid` for a file whose sender says that it is in anything but UTF-8."""
+    if name is not None and name.casefold() not in ("utf-8", "utf8"):
+        raise _unreadable(NOT_UTF8)
 
 
 def _header_cells(line: str, delimiter: str) -> list[str]:
@@ -164,10 +186,10 @@ def _value(column: str, cell: str) -> Any:
 
 
 def _flat(told: Any) -> list[str]:
-    """Return the messages of a field, those of a list's items included, without doubles."""
+    """Return the first messages of a field, those of a list's items too, without doubles."""
     parts = told.values() if isinstance(told, dict) else [told]
     flat = [one for part in parts for one in (part if isinstance(part, list) else _flat(part))]
-    return list(dict.fromkeys(flat))
+    return list(dict.fromkeys(flat))[:MAX_FAULTS]
 
 
 def _unreadable(message: str) -> Invalid:

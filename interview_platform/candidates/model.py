@@ -37,10 +37,11 @@ class LotStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CandidateRef:
-    """The two ids of one candidate."""
+    """The two ids of one candidate, and the state of the account."""
 
     user_id: ObjectId
     profile_id: ObjectId
+    status: UserStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 
-from ..auth.model import UserStatus
+from ..auth.model import Role, UserStatus
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session, Store
 from ..core.paging import Page, PageRequest
@@ -24,8 +24,6 @@ from .model import (
     index_terms,
 )
 
-UsersByIds = Callable[[Iterable[ObjectId]], Mapping[ObjectId, Document]]
-
 _SEARCH_INDEX = "search"
 _STATUS_INDEX = "lot_status"
 
@@ -36,12 +34,21 @@ _UPGRADE_BATCH = 200
 _NOT_IN_LISTS = {"index": False, "lotStatusHistory": False}
 
 
+class Users(Protocol):
+    """The accounts behind the profiles; `auth` implements it."""
+
+    def by_ids(self, user_ids: Iterable[ObjectId]) -> Mapping[ObjectId, Document]:
+        """Return the accounts of some ids."""
+
+    def of_role(self, role: Role) -> Iterable[Document]:
+        """Return every account of a role."""
+
+
 class CandidateProfileRepository(Repository):
     """One profile a candidate.
 
     `index` is derived from the profile and its account: the folded words that the lists
     and the draw look for. Whoever changes either writes it anew in the same transaction.
-    `users` returns the accounts of some ids.
     """
 
     COLLECTION = "candidateprofiles"
@@ -65,28 +72,51 @@ class CandidateProfileRepository(Repository):
         },
     }
 
-    def __init__(self, store: Store, users: UsersByIds) -> None:
+    def __init__(self, store: Store, users: Users) -> None:
         super().__init__(store)
         self._users = users
 
     def upgrade(self) -> None:
-        """Give profiles that lack them their lot status and their index."""
+        """Give candidates without a profile one, and profiles their lot status and index."""
+        candidates = iter(self._users.of_role(Role.CANDIDATE))
+        while users := list(islice(candidates, _UPGRADE_BATCH)):
+            self._add_missing(users)
         self._collection.update_many(
             {"lotStatus": None}, {"$set": {"lotStatus": LotStatus.UNASSIGNED}}
         )
         found = self._collection.find({"index": None}, batch_size=_UPGRADE_BATCH)
         while batch := list(islice(found, _UPGRADE_BATCH)):
-            users = self._users(profile["user"] for profile in batch)
+            owners = self._users.by_ids(profile["user"] for profile in batch)
             self._collection.bulk_write(
                 [
                     UpdateOne(
                         {"_id": profile["_id"], "index": None},
-                        {"$set": {"index": index_terms(users.get(profile["user"]), profile)}},
+                        {"$set": {"index": index_terms(owners.get(profile["user"]), profile)}},
                     )
                     for profile in batch
                 ],
                 ordered=False,
             )
+
+    def _add_missing(self, users: Sequence[Document]) -> None:
+        """Make a profile for each of `users` that has none."""
+        ids = [user["_id"] for user in users]
+        found = self._collection.find({"user": {"$in": ids}}, {"user": True})
+        known = {profile["user"] for profile in found}
+        now = utcnow()
+        empty = {"lotStatus": LotStatus.UNASSIGNED, "createdAt": now, "updatedAt": now}
+        missing = [
+            # Under the account's id, so that two that do this at once make one profile.
+            UpdateOne(
+                {"_id": user["_id"]},
+                {"$setOnInsert": {"user": user["_id"], **empty, "index": index_terms(user, {})}},
+                upsert=True,
+            )
+            for user in users
+            if user["_id"] not in known
+        ]
+        if missing:
+            self._collection.bulk_write(missing, ordered=False)
 
     def add_many(self, profiles: Sequence[Document], session: Session) -> None:
         """Insert profiles that are complete but for their ids, which they are given."""
@@ -108,8 +138,10 @@ class CandidateProfileRepository(Repository):
         for key in ("user", "_id"):
             rest = [some_id for some_id in ids if some_id not in refs]
             if rest:
-                found = self._collection.find({key: {"$in": rest}}, {"user": True}, session=session)
-                refs |= {each[key]: CandidateRef(each["user"], each["_id"]) for each in found}
+                found = self._collection.find(
+                    {key: {"$in": rest}}, {"user": True, "index.status": True}, session=session
+                )
+                refs |= {each[key]: _ref(each) for each in found}
         return refs
 
     def page(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[Document]:
@@ -141,9 +173,9 @@ class CandidateProfileRepository(Repository):
         update: Document = {"$set": {**fields, "updatedAt": utcnow()}}
         if entry:
             update["$push"] = _remember(entry)
-        updated = self._collection.find_one_and_update(
-            {"_id": profile_id}, update, return_document=ReturnDocument.AFTER, session=session
-        )
+        # Update and read, since a find-and-modify looks its document up more slowly.
+        self._collection.update_one({"_id": profile_id}, update, session=session)
+        updated = self._collection.find_one({"_id": profile_id}, session=session)
         if updated is None:
             raise LookupError(f"no profile {profile_id}")
         return _complete(updated)
@@ -227,6 +259,11 @@ def history_entry(status: LotStatus, by: ObjectId, lot: ObjectId | None = None) 
 
 def _remember(entry: Document) -> Document:
     return {"lotStatusHistory": {"$each": [entry], "$slice": -MAX_HISTORY}}
+
+
+def _ref(profile: Document) -> CandidateRef:
+    status = (profile.get("index") or {}).get("status", UserStatus.ACTIVE)
+    return CandidateRef(profile["user"], profile["_id"], UserStatus(status))
 
 
 def _query(filters: Mapping[str, Any]) -> Document:

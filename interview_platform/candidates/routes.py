@@ -11,10 +11,10 @@ from flask import Response, jsonify, request
 
 from ..auth.guard import current_actor
 from ..core.errors import UnsupportedMediaType
-from ..core.http import Blueprint
+from ..core.http import Blueprint, read_body, read_file
 from ..core.paging import PageRequest
 from . import schemas
-from .csv_import import MAX_BYTES
+from .csv_import import MAX_BYTES, check_charset
 from .imports import CandidateImport
 from .service import CandidateService
 
@@ -90,7 +90,12 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
     @blueprint.route(
         "/import",
         methods=["POST"],
-        errors=[HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE],
+        errors=[
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.LENGTH_REQUIRED,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        ],
     )
     @_takes_csv
     @blueprint.arguments(schemas.ImportQuery, location="query")
@@ -101,11 +106,13 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
         UTF-8, with commas or semicolons between the cells. The first line names the columns:
         `name` and `email` are needed; `phone`, `skills`, `tags`, `experienceYears`,
         `resumeUrl`, `timezone` and `notes` are taken too, others are passed over and named in
-        the answer. Within a cell, skills and tags stand apart by `|`, `;` or `,`.
+        the answer. A line before it may name the delimiter, as in `sep=;`. Within a cell,
+        skills and tags stand apart by `|`, `;` or `,`.
 
-        A row that is not valid stops no other. Text that a spreadsheet would run as a formula,
-        for it begins with `=`, `+`, `-` or `@`, is not valid; a telephone number may begin
-        with `+`. Rows with an e-mail address that is known already are skipped.
+        A row that is not valid stops no other; all of them are counted, the first 1,000 listed.
+        Text that a spreadsheet would run as a formula, for it begins with `=`, `+`, `-` or `@`,
+        is not valid; a telephone number may begin with `+`. Rows with an e-mail address that
+        is known already are skipped.
 
         Nobody is written to unless `invite` is set. A candidate who was not invited can ask
         for a link to set a password under `/api/auth/password/forgot`.
@@ -151,10 +158,12 @@ def _takes_csv(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def _uploaded() -> bytes:
     """Return the file in the body: the body itself, or the part `file` of a form."""
-    request.max_content_length = MAX_BYTES
     if request.mimetype == "text/csv":
-        return request.get_data(cache=False)
-    if request.mimetype == "multipart/form-data" and "file" in request.files:
-        uploaded: bytes = request.files["file"].read()
-        return uploaded
+        check_charset(request.mimetype_params.get("charset"))
+        return read_body(MAX_BYTES)
+    if request.mimetype == "multipart/form-data":
+        uploaded = read_file("file", MAX_BYTES)
+        if uploaded is not None:
+            check_charset(request.files["file"].mimetype_params.get("charset"))
+            return uploaded
     raise UnsupportedMediaType("Send a CSV file, as text/csv or as the part file of a form")

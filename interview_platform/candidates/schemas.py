@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
-from marshmallow import fields
-
 from ..auth.model import UserStatus
-from ..auth.schemas import SETTABLE_STATUS, UserRefSchema, UserSchema, channel_field
+from ..auth.schemas import (
+    SETTABLE_STATUS,
+    UserRefSchema,
+    UserSchema,
+    channel_field,
+    phone_field,
+    timezone_field,
+)
 from ..core.schemas import (
     Choice,
     Decimal,
@@ -15,37 +21,46 @@ from ..core.schemas import (
     Flag,
     Id,
     ListOf,
+    MapOf,
     Number,
     PageEnvelope,
     PageQuery,
     Part,
     Password,
-    Phone,
     Schema,
     Text,
     Timestamp,
-    TimeZone,
     WebAddress,
 )
 from .model import MAX_HISTORY, LotStatus, fold
 
 MAX_LABELS = 50
 MAX_LABEL_LENGTH = 64
+# How many rejected rows a report of an import lists.
+MAX_REJECTED = 1_000
 
 # What a spreadsheet may take for the start of a formula, full-width forms included.
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
+# The Unicode categories of what nobody sees: controls, formats (of no width) and spaces.
+UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+
+
 class PlainText(Text):
-    """Text that does no harm when a spreadsheet opens it: it never begins a formula."""
+    """Text that can be seen, and does no harm in a spreadsheet: it never begins a formula."""
 
     default_error_messages = {
-        "formula": "Must not begin with =, +, - or @: a spreadsheet would run it as a formula."
+        "formula": "Must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+        "unseen": "Must hold something that can be seen.",
     }
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if text.startswith(FORMULA_SIGNS):
+        first = next((each for each in text if unicodedata.category(each) not in UNSEEN), None)
+        if text and first is None:
+            raise self.make_error("unseen")
+        if first in FORMULA_SIGNS:
             raise self.make_error("formula")
         return text
 
@@ -78,18 +93,26 @@ def tags_field(description: str = "What the candidate is filed under.") -> Label
 
 
 def resume_field() -> WebAddress:
-    return WebAddress("Where the résumé is.", allow_none=True)
+    return WebAddress("Where the résumé is.", allow_none=True, dump_default=None)
 
 
 def portfolio_field() -> WebAddress:
     return WebAddress(
-        "Where work can be seen.", allow_none=True, example="https://ada.example.com/"
+        "Where work can be seen.",
+        allow_none=True,
+        dump_default=None,
+        example="https://ada.example.com/",
     )
 
 
 def experience_field() -> Decimal:
     return Decimal(
-        "Years of professional experience.", least=0, most=80, example=7, allow_none=True
+        "Years of professional experience.",
+        least=0,
+        most=80,
+        example=7,
+        allow_none=True,
+        dump_default=None,
     )
 
 
@@ -98,6 +121,7 @@ def notes_field() -> PlainText:
         "What staff noted; never shown to the candidate.",
         most=10_000,
         allow_none=True,
+        dump_default=None,
         example="Met at the spring fair.",
     )
 
@@ -109,8 +133,8 @@ def candidate_name_field(**kwargs: Any) -> PlainText:
 class OwnProfileUpdateSchema(Schema):
     """What candidates may say of themselves; what is left out stays, null clears."""
 
-    phone = Phone("The phone number.", allow_none=True)
-    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    phone = phone_field()
+    timezone = timezone_field()
     notificationChannel = channel_field()
     resumeUrl = resume_field()
     portfolioUrl = portfolio_field()
@@ -168,7 +192,7 @@ class LotStatusChangeSchema(Schema):
     status = Choice("What the candidate's status became.", LotStatus)
     at = Timestamp("When.")
     by = Id("The id of the account that caused it.")
-    lot = Id("The id of the lot that it came with, if one did.")
+    lot = Id("The id of the lot that it came with, or null.", allow_none=True, dump_default=None)
 
 
 class ProfileSchema(StaffProfileSchema):
@@ -185,8 +209,8 @@ class CandidateItemSchema(UserRefSchema):
     """A candidate in a list."""
 
     status = Choice("Whether the account can be used.", UserStatus)
-    phone = Phone("The phone number.", allow_none=True)
-    timezone = TimeZone("The time zone that times are told in.", allow_none=True)
+    phone = phone_field()
+    timezone = timezone_field()
     notificationChannel = channel_field()
     createdAt = Timestamp("When the account was made.")
     profile = Part(StaffProfileSchema, "The profile.")
@@ -243,21 +267,22 @@ class ImportQuery(Schema):
 
 class RejectedRowSchema(Schema):
     line = Number("The line of the file that the row begins on, from 1.", least=1, example=3)
-    errors = fields.Dict(
-        keys=fields.String(),
-        values=fields.List(fields.String()),
-        metadata={
-            "description": "What is wrong with the row, by column.",
-            "example": {"email": ["Not a valid email address."]},
-        },
+    errors = MapOf(
+        ListOf(Text("A fault.", most=1_000), "What is wrong with the cell.", most=50),
+        "What is wrong with the row, by column.",
+        most=50,
+        example={"email": ["Not a valid email address."]},
     )
 
 
 class ImportReportSchema(Schema):
     created = Number("How many candidates were, or on a dry run would be, made.", example=2)
     skipped = Number("How many rows hold an e-mail address that is known already.", example=0)
+    rejectedCount = Number("How many rows could not be taken.", example=1)
     rejected = ListOf(
-        Part(RejectedRowSchema, "A row."), "The rows that could not be taken.", most=10_000
+        Part(RejectedRowSchema, "A row."),
+        "The first of the rows that could not be taken.",
+        most=MAX_REJECTED,
     )
     unknownColumns = ListOf(
         Text("A column's name.", most=64),

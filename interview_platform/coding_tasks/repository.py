@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bson import ObjectId
-from pymongo import DESCENDING, ReturnDocument
+from pymongo import DESCENDING
 
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session
@@ -34,8 +34,8 @@ class CodingTaskRepository(Repository):
         self._collection.insert_one(document, session=session)
         return document
 
-    def by_id(self, task_id: ObjectId) -> Document | None:
-        return self._collection.find_one({"_id": task_id})
+    def by_id(self, task_id: ObjectId, session: Session | None = None) -> Document | None:
+        return self._collection.find_one({"_id": task_id}, session=session)
 
     def by_ids(self, task_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
         """Return the tasks of `task_ids`, without their code and tests."""
@@ -50,12 +50,11 @@ class CodingTaskRepository(Repository):
 
     def update(self, task_id: ObjectId, changes: Document, session: Session) -> Document | None:
         """Set `changes` on the task and return it as it is then."""
-        return self._collection.find_one_and_update(
-            {"_id": task_id},
-            {"$set": {**changes, "updatedAt": utcnow()}},
-            return_document=ReturnDocument.AFTER,
-            session=session,
+        # Update and read, since a find-and-modify looks its document up more slowly.
+        updated = self._collection.update_one(
+            {"_id": task_id}, {"$set": {**changes, "updatedAt": utcnow()}}, session=session
         )
+        return self.by_id(task_id, session) if updated.matched_count else None
 
     def hold(self, task_id: ObjectId, session: Session) -> bool:
         """Lock the task against deletion until the transaction ends; False where there is none.

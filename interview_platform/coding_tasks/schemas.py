@@ -63,12 +63,14 @@ class _Content(Schema):
     description = Text(
         "What is asked of the candidate, in Markdown.",
         most=50_000,
+        dump_default="",
         example="Print the places of the two numbers that add up to the last line.",
     )
     starterCode = Text(
         "What the editor holds at first.",
         most=MAX_CODE,
         trim=False,
+        dump_default="",
         example="def two_sum(numbers, total):\n    ...\n",
     )
     tags = ListOf(
@@ -76,7 +78,12 @@ class _Content(Schema):
         "Words to find the task by.",
         most=50,
     )
-    tests = ListOf(Part(TaskTestSchema, "A test."), "Input and output to try with.", most=MAX_TESTS)
+    tests = ListOf(
+        Part(TaskTestSchema, "A test."),
+        "Input and output to try with.",
+        most=MAX_TESTS,
+        dump_default=list,
+    )
 
 
 class CodingTaskCreateSchema(_Content):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NoReturn
+from urllib.parse import quote
 from uuid import uuid4
 
 import flask_smorest
@@ -15,12 +17,13 @@ import marshmallow as ma
 from bson import ObjectId
 from flask import Flask, Request, Response, g, jsonify, request
 from flask_smorest import Api as SmorestApi
+from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, LengthRequired
 from werkzeug.routing import BaseConverter
 
 from . import json as strict_json
-from .errors import BadRequest, Invalid, NotFound, ServiceError, UnsupportedMediaType
+from .errors import BadRequest, Invalid, NotFound, ServiceError, TooLarge, UnsupportedMediaType
 from .faults import translate
 from .logging import Origin, origin
 from .schemas import ErrorSchema
@@ -28,8 +31,41 @@ from .schemas import ErrorSchema
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
+# How many fields an error names, and how much of a name: more would help nobody.
+MAX_FAULTS = 20
+MAX_NAME_LENGTH = 100
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def read_body(most: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body of the request at hand.
+
+    Raises `TooLarge` for one of more than `most` bytes, and where its length was not
+    announced, already for one of as many; `BadRequest` for one that is cut off or framed
+    wrongly.
+    """
+    request.max_content_length = most
+    try:
+        body = request.get_data(cache=False)
+    except ParseException as error:
+        raise BadRequest("Malformed chunks") from error
+    # Werkzeug cuts an unannounced body at the limit without a word.
+    if request.content_length is None and len(body) >= most:
+        raise TooLarge("The body is too large")
+    return body
+
+
+def read_file(name: str, most: int) -> bytes | None:
+    """Return the file `name` of the form that the request at hand sends; None if it lacks it.
+
+    Raises what `read_body` does, and LengthRequired for a form of unannounced length.
+    """
+    if request.content_length is None:
+        raise LengthRequired
+    request.max_content_length = most
+    file = request.files.get(name)
+    return None if file is None else file.read()
 
 
 class StrictParser(FlaskParser):
@@ -40,7 +76,7 @@ class StrictParser(FlaskParser):
     )
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
-        body = req.get_data(cache=False)
+        body = read_body()
         if not body:
             return {}
         if not req.is_json:
@@ -50,17 +86,35 @@ class StrictParser(FlaskParser):
         except ValueError as error:
             raise BadRequest("Malformed JSON") from error
 
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
+        twice = [name for name, values in req.args.lists() if len(values) > 1]
+        if twice:
+            raise Invalid(_few({name: ["Given more than once."] for name in twice}), "query")
+        return super().load_querystring(req, schema)
+
     def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
         messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
         location = next(iter(messages))
-        raise Invalid(_spell_places(messages[location]), location) from error
+        raise Invalid(_few(messages[location]), location) from error
 
 
-def _spell_places(faults: Any) -> Any:
-    """Return `faults` with places in lists as text, since JSON's names are."""
-    if isinstance(faults, dict):
-        return {str(name): _spell_places(fault) for name, fault in faults.items()}
-    return faults
+def _few(faults: dict[str, Any]) -> dict[str, Any]:
+    """Return the first of `faults`, with places in lists as text, since JSON's names are."""
+    told: dict[str, Any] = {}
+    for (*parents, field), fault in islice(_by_place(faults), MAX_FAULTS):
+        holder = told
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
+        holder[field] = fault
+    return told
+
+
+def _by_place(faults: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not isinstance(faults, dict):
+        yield place, faults
+        return
+    for name, fault in faults.items():
+        yield from _by_place(fault, (*place, str(name)[:MAX_NAME_LENGTH]))
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
@@ -83,30 +137,32 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def register_views_in_doc(self, api: Api, app: Flask, spec: Any, **options: Any) -> None:
-        is_public: Callable[[str], bool] = app.extensions["is_public"]
+        refusals: Callable[[str], set[HTTPStatus]] = app.extensions["refusals"]
         for endpoint, methods in self._docs.items():
             for method, doc in methods.items():
                 if method == "parameters":
                     continue
-                public = is_public(f"{self.name}.{endpoint}")
+                refused = refusals(f"{self.name}.{endpoint}")
+                possible = _possible_errors(doc) | refused
+                # What a route says itself of a status stands.
+                own = doc["response"]["responses"]
                 doc["manual_doc"] = {
-                    "security": [] if public else [{"bearer": []}],
+                    "security": [{"bearer": []}] if refused else [],
                     "responses": {
                         str(status.value): status.name
-                        for status in sorted(_possible_errors(doc, public=public))
+                        for status in sorted(possible)
+                        if status.value not in own
                     },
                 }
         super().register_views_in_doc(api, app, spec, **options)
 
 
-def _possible_errors(doc: dict[str, Any], *, public: bool) -> set[HTTPStatus]:
+def _possible_errors(doc: dict[str, Any]) -> set[HTTPStatus]:
     found = {
         *doc.get("errors", ()),
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
     }
-    if not public:
-        found |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     for parameter in doc.get("arguments", {}).get("parameters", ()):
         found.add(HTTPStatus.UNPROCESSABLE_ENTITY)
         if parameter["in"] == "json":
@@ -159,6 +215,8 @@ def install(app: Flask) -> None:
     """Give `app` strict JSON, request ids, one log line a request, and errors in one shape."""
     app.json = strict_json.StrictJSONProvider(app)
     app.url_map.converters["id"] = IdConverter
+    # One path leads to one place; a second spelling is not found.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_begin)
     app.after_request(_finish)
@@ -187,7 +245,8 @@ def _finish(response: Response) -> Response:
     log.info(
         "%s %s %d %.1fms",
         request.method,
-        request.path,
+        # As in an address, so that no path can look like another line.
+        quote(request.path),
         response.status_code,
         (time.perf_counter() - g.started) * 1000 if "started" in g else 0,
     )

@@ -19,10 +19,11 @@ def loads(text: str | bytes) -> Any:
     """Parse JSON as RFC 8259 has it, and refuse what readers disagree about.
 
     Raises ValueError for malformed text, names that appear twice in an object, NaN and
-    infinities, numbers of thousands of digits, and nesting too deep to walk.
+    infinities, names with lone surrogates, numbers of thousands of digits, and nesting too
+    deep to walk.
     """
     try:
-        return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -48,8 +49,10 @@ class StrictJSONProvider(JSONProvider):
         return response
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    # Errors repeat names, and nobody can write a lone surrogate. Raises a ValueError.
+    "".join(found).encode()
     if len(found) != len(pairs):
         raise ValueError("a name appears twice in an object")
     return found

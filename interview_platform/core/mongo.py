@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+import pymongo
 from pymongo import IndexModel, MongoClient, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.errors import CollectionInvalid, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
@@ -21,6 +22,7 @@ Store = Database[Document]
 Session = ClientSession
 
 OPERATION_TIMEOUT_MS = 10_000
+PING_TIMEOUT = 2.0  # seconds
 TRANSIENT = "TransientTransactionError"
 
 _NAMESPACE_EXISTS = 48
@@ -31,9 +33,9 @@ T = TypeVar("T")
 def connect(uri: str, database: str) -> Store:
     """Open the database `database` of the deployment at `uri`, without waiting for it.
 
-    Writes are acknowledged by a majority, and each operation carries a time limit
-    that the server enforces too (`maxTimeMS`). Not fork-safe: connect in the process
-    that uses it.
+    Reads go to the primary and writes are acknowledged by a majority, whatever `uri` says;
+    each operation carries a time limit that the server enforces too (`maxTimeMS`). Not
+    fork-safe: connect in the process that uses it.
     """
     client: MongoClient[Document] = MongoClient(
         uri,
@@ -47,7 +49,19 @@ def connect(uri: str, database: str) -> Store:
         maxPoolSize=100,
         appname="smart-interview",
     )
-    return client.get_database(database)
+    return client.get_database(database, read_preference=ReadPreference.PRIMARY)
+
+
+def answers(store: Store) -> bool:
+    """Tell that `store` answers. Raises PyMongo's error within `PING_TIMEOUT` if it does not."""
+    with pymongo.timeout(PING_TIMEOUT):
+        return bool(store.command("ping"))
+
+
+def describe(error: PyMongoError) -> str:
+    """Return the type and code of `error`, for logs: its message may quote documents."""
+    code = getattr(error, "code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} (code {code})"
 
 
 class Repository:
@@ -70,9 +84,10 @@ def transaction(store: Store, body: Callable[[Session], T]) -> T:
 
     `body` is run again whenever the deployment reports a transient error (a write
     conflict, a step-down), so it must have no effect outside the session. What it
-    raises of its own ends the transaction without a trace.
+    raises of its own ends the transaction without a trace. All tries together have the
+    time of one operation; PyMongo's own limit would be two minutes.
     """
-    with store.client.start_session() as session:
+    with pymongo.timeout(OPERATION_TIMEOUT_MS / 1000), store.client.start_session() as session:
         return session.with_transaction(
             body,
             read_concern=ReadConcern("snapshot"),
@@ -91,25 +106,33 @@ def try_again() -> OperationFailure:
 def sync_schema(repositories: Sequence[Repository]) -> None:
     """Create collections, upgrade old documents, build indexes and set validators.
 
-    Safe to run again and by several processes at once. Raises PyMongo's error for an
-    index that cannot be built.
+    Safe to run again and by several processes at once. Takes the time that it takes: an
+    index over many documents is not built in that of one operation. Raises PyMongo's error
+    for an index that cannot be built.
     """
-    for repository in repositories:
-        collection = repository._collection
-        store = repository._store
-        try:
-            store.create_collection(repository.COLLECTION)
-        except (CollectionInvalid, OperationFailure) as error:
-            if isinstance(error, OperationFailure) and error.code not in (None, _NAMESPACE_EXISTS):
-                raise
-        repository.upgrade()
-        if repository.INDEXES:
-            collection.create_indexes(list(repository.INDEXES))
-        # Moderate: documents that were written before the rule may still be updated.
-        store.command(
-            "collMod",
-            repository.COLLECTION,
-            validator={"$jsonSchema": repository.VALIDATOR} if repository.VALIDATOR else {},
-            validationLevel="moderate",
-        )
-        log.info("schema of %s is in place", repository.COLLECTION)
+    # No limit: None would leave the client's own in force.
+    with pymongo.timeout(0):
+        for repository in repositories:
+            _sync(repository)
+            log.info("schema of %s is in place", repository.COLLECTION)
+
+
+def _sync(repository: Repository) -> None:
+    store = repository._store
+    try:
+        store.create_collection(repository.COLLECTION)
+    except CollectionInvalid:
+        pass
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+    repository.upgrade()
+    if repository.INDEXES:
+        repository._collection.create_indexes(list(repository.INDEXES))
+    # Moderate: documents that were written before the rule may still be updated.
+    store.command(
+        "collMod",
+        repository.COLLECTION,
+        validator={"$jsonSchema": repository.VALIDATOR} if repository.VALIDATOR else {},
+        validationLevel="moderate",
+    )

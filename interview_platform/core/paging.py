@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -16,6 +16,8 @@ from .errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")
 Key = ObjectId | datetime | int | str
@@ -67,7 +69,7 @@ def decode_cursor(cursor: str, *kinds: type[Any]) -> tuple[Any, ...]:
         if not isinstance(parts, list):
             raise TypeError(cursor)
         return tuple(_read(part, kind) for part, kind in zip(parts, kinds, strict=True))
-    except (ValueError, TypeError, OverflowError, OSError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise invalid_cursor() from error
 
 
@@ -85,8 +87,9 @@ def _spell(part: Key) -> str | int:
 def _read(part: object, kind: type[Any]) -> Key:
     if kind is ObjectId and isinstance(part, str) and ObjectId.is_valid(part):
         return ObjectId(part)
-    if kind is datetime and type(part) is int and abs(part) < 2**47:
-        return datetime.fromtimestamp(part / 1000, UTC)
+    if kind is datetime and type(part) is int:
+        # Exact up to the year 9999, which a division of floats would not be.
+        return _EPOCH + timedelta(milliseconds=part)
     if kind in (int, str) and type(part) is kind and (kind is str or abs(part) < 2**53):  # type: ignore[arg-type]
         return part  # type: ignore[return-value]
     raise TypeError(part)

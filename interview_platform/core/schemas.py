@@ -5,6 +5,7 @@ Field names are the wire's and the store's camelCase, so that documents are dump
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +22,11 @@ from .paging import DEFAULT_LIMIT, MAX_LIMIT
 
 # BSON stores whole numbers of up to 64 bits.
 MAX_INTEGER = 2**63 - 1
+
+# Names in the time zone database for what is no place: this machine's own, and none at all.
+_NO_TIMEZONES = frozenset({"localtime", "Factory"})
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class Schema(ma.Schema):
@@ -40,10 +46,11 @@ def _metadata(description: str, example: Any) -> dict[str, Any]:
 class Text(fields.String):
     """Text of at most `most` characters that any store and any terminal can take.
 
-    NUL and lone surrogates are refused. `trim` cuts white space at both ends first.
+    NUL and lone surrogates are refused. `trim` cuts white space at both ends.
     """
 
     default_error_messages = {
+        "long": "Longer than maximum length {most}.",
         "nul": "NUL characters are not allowed.",
         "surrogate": "Not valid Unicode text.",
     }
@@ -58,6 +65,7 @@ class Text(fields.String):
         example: str | None = None,
         **kwargs: Any,
     ) -> None:
+        self._most = most
         self._trim = trim
         bounds = validate.Length(min=least or None, max=most)
         checks = [bounds, *kwargs.pop("validate", [])]
@@ -65,6 +73,9 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
+        # First of all, since what follows may take its time over text of any length.
+        if len(text) > self._most:
+            raise self.make_error("long", most=self._most)
         if "\0" in text:
             raise self.make_error("nul")
         if not _encodable(text):
@@ -97,14 +108,25 @@ class Password(fields.String):
 
 
 class Email(Text):
-    """An e-mail address, trimmed and case-folded, which is how addresses are compared."""
+    """An e-mail address, trimmed and in lower case, which is how addresses are compared.
+
+    One that case-folding would make another address of is refused: mail to `straße@` and to
+    `strasse@` goes to two mailboxes, which must not share an account.
+    """
+
+    default_error_messages = {
+        "fold": "Only the letters A to Z can be taken in upper case, and no ß or the like."
+    }
 
     def __init__(self, description: str, **kwargs: Any) -> None:
         kwargs.setdefault("example", "ada@example.com")
         super().__init__(description, most=254, validate=[validate.Email()], **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, attr, data, **kwargs).casefold()
+        text = super()._deserialize(value, attr, data, **kwargs).translate(_LOWER)
+        if text != text.casefold():
+            raise self.make_error("fold")
+        return text
 
 
 class Phone(Text):
@@ -182,8 +204,10 @@ class Number(fields.Integer):
         )
 
     def _validated(self, value: Any) -> Any:
-        # int() would read "7" and True as numbers where JSON has said what they are.
-        if self.strict and isinstance(value, str | bool):
+        # int() would read "7" and True as numbers where JSON has said what they are, and
+        # "1_0", "+5" and other scripts' digits where it has not.
+        digits = isinstance(value, str) and value.isascii() and value.isdigit()
+        if isinstance(value, str | bool) and (self.strict or not digits):
             raise self.make_error("invalid", input=value)
         return super()._validated(value)
 
@@ -291,11 +315,36 @@ class Part(fields.Nested):
         super().__init__(schema, metadata={"description": description}, **kwargs)
 
 
-class Json(fields.Raw):
-    """Any JSON value that another party gives a meaning to."""
+class MapOf(fields.Dict):
+    """Values of one kind by name, at most `most` of them."""
 
-    def __init__(self, description: str, *, example: Any = None, **kwargs: Any) -> None:
-        super().__init__(metadata=_metadata(description, example), **kwargs)
+    def __init__(
+        self,
+        inner: fields.Field[Any],
+        description: str,
+        *,
+        most: int,
+        example: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            keys=fields.String(),
+            values=inner,
+            validate=validate.Length(max=most),
+            metadata={**_metadata(description, example), "maxProperties": most},
+            **kwargs,
+        )
+
+
+class Json(fields.Raw):
+    """Any JSON value that another party gives a meaning to.
+
+    That it is of at most `most` bytes is told here, and kept by those who make it.
+    """
+
+    def __init__(self, description: str, *, most: int, example: Any = None, **kwargs: Any) -> None:
+        metadata = {**_metadata(description, example), "x-maxBytes": most}
+        super().__init__(metadata=metadata, **kwargs)
 
 
 class PageQuery(Schema):
@@ -324,11 +373,11 @@ class ErrorSchema(Schema):
     code = Number("The HTTP status.", example=422)
     status = Text("The HTTP status in words.", most=64, example="Unprocessable Entity")
     message = Text("What went wrong.", most=1000, example="Some fields are not valid")
-    errors = fields.Dict(
-        metadata={
-            "description": "The fields at fault, by where they came from; only where fields are.",
-            "example": {"json": {"email": ["Not a valid email address."]}},
-        }
+    errors = MapOf(
+        Json("What is wrong, by field.", most=128 * 1024),
+        "The first of the fields at fault, by where they came from; only where fields are.",
+        most=1,
+        example={"json": {"email": ["Not a valid email address."]}},
     )
     requestId = Text(
         "The id under which the service's log knows this request.",
@@ -347,4 +396,4 @@ def _encodable(text: str) -> bool:
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - _NO_TIMEZONES

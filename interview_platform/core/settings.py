@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
@@ -19,7 +20,11 @@ Environment = Literal["development", "test", "production"]
 
 MIN_SECRET_BYTES = 32
 
-_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+# What MongoDB takes on every platform, and in at most 63 bytes.
+_DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DURATION = re.compile(r"([0-9]+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -110,7 +115,7 @@ class Settings:
             data_dir=data_dir,
             log_level=read.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             mongo_uri=read.url("MONGO_URI", "", ("mongodb", "mongodb+srv")),
-            mongo_db_name=read.text("MONGO_DB_NAME", "smart_interview"),
+            mongo_db_name=read.database_name("MONGO_DB_NAME", "smart_interview"),
             redis_url=read.url("REDIS_URL", "", ("redis", "rediss", "unix")),
             jwt_secret=read.text("JWT_SECRET"),
             jwt_expires_in=read.duration("JWT_EXPIRES_IN", "1d"),
@@ -126,13 +131,13 @@ class Settings:
             trusted_proxies=read.integer("TRUSTED_PROXIES", 0, 0, 10),
             metrics_token=read.text("METRICS_TOKEN"),
             sendgrid_api_key=read.text("SENDGRID_API_KEY"),
-            email_from=read.text("EMAIL_FROM"),
+            email_from=read.sender("EMAIL_FROM"),
             sendgrid_base_url=read.url(
                 "SENDGRID_BASE_URL", "https://api.sendgrid.com", ("http", "https")
             ),
             twilio_account_sid=read.text("TWILIO_ACCOUNT_SID"),
             twilio_auth_token=read.text("TWILIO_AUTH_TOKEN"),
-            twilio_from_number=read.text("TWILIO_FROM_NUMBER"),
+            twilio_from_number=read.phone("TWILIO_FROM_NUMBER"),
             twilio_base_url=read.url(
                 "TWILIO_BASE_URL", "https://api.twilio.com", ("http", "https")
             ),
@@ -196,6 +201,24 @@ class _Reader:
             self.faults.append(f"{name}: must start with {' or '.join(f'{s}://' for s in schemes)}")
         return value
 
+    def database_name(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not _DATABASE_NAME.fullmatch(value):
+            self.faults.append(f"{name}: must be up to 63 letters, digits, _ or -")
+        return value
+
+    def sender(self, name: str) -> str:
+        value = self.text(name)
+        if value and not _ADDRESS.fullmatch(parseaddr(value)[1]):
+            self.faults.append(f"{name}: must be an address, or Name <address>")
+        return value
+
+    def phone(self, name: str) -> str:
+        value = self.text(name)
+        if value and not _E164.fullmatch(value):
+            self.faults.append(f"{name}: must be a number such as +4930123456")
+        return value
+
     def origins(self, name: str, default: str) -> tuple[str, ...]:
         origins = tuple(part.strip().rstrip("/") for part in self.text(name, default).split(","))
         for origin in origins:
@@ -211,10 +234,17 @@ class _Reader:
 def development_secret(data_dir: Path) -> str:
     """Return the secret kept under `data_dir`, made at random on first use.
 
-    Two processes that start at once agree on one secret.
+    Two processes that start at once agree on one secret. Raises `SettingsError` where it
+    cannot be kept.
     """
-    path = data_dir / "jwt-secret"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return _kept_secret(data_dir / "jwt-secret")
+    except OSError as error:
+        raise SettingsError([f"DATA_DIR: cannot be written to: {error}"]) from error
+
+
+def _kept_secret(path: Path) -> str:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

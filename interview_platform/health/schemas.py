@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
-from ..core.schemas import Schema, Text
+from ..core.schemas import Choice, MapOf, Schema, Text
 
 
 class LiveSchema(Schema):
@@ -13,13 +11,11 @@ class LiveSchema(Schema):
 
 class ReadySchema(Schema):
     status = Text("`ok`, or `unavailable` where a check fails.", most=16, example="ok")
-    checks = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        metadata={
-            "description": "`ok` or `failing`, for the store, Redis and a worker.",
-            "example": {"mongo": "ok", "redis": "ok", "worker": "ok"},
-        },
+    checks = MapOf(
+        Choice("Whether the part is fit.", ("ok", "failing")),
+        "What was looked at: the store, Redis and a worker.",
+        most=3,
+        example={"mongo": "ok", "redis": "ok", "worker": "ok"},
     )
 
 

@@ -12,7 +12,7 @@ from ..auth.model import Role, UserStatus
 from ..core.clock import isoformat, utcnow
 from ..core.errors import Conflict, Invalid
 from ..core.mongo import Document, Session
-from .model import MAX_LENGTH, START_GRACE, Names, Side, times_of
+from .model import MAX_AHEAD, MAX_LENGTH, START_GRACE, Names, Side, times_of
 from .repository import InterviewRepository
 
 # Who an older interview names, and who has no account any more.
@@ -35,12 +35,12 @@ class People:
             "interviewer": self.interviewer["name"] if self.interviewer else GONE,
         }
 
-    def faults(self) -> dict[str, list[str]]:
-        """Return who may not be booked, as faults of the fields that name them."""
+    def faults(self, *sides: Side) -> dict[str, list[str]]:
+        """Return who of `sides` may not be booked, as faults of the fields that name them."""
         faults = {}
-        if not _can_be_interviewed(self.candidate):
+        if "candidate" in sides and not _can_be_interviewed(self.candidate):
             faults["candidateId"] = ["Not a candidate with an account that can be used."]
-        if not _can_interview(self.interviewer):
+        if "interviewer" in sides and not _can_interview(self.interviewer):
             faults["interviewerId"] = ["Not an active interviewer or admin."]
         return faults
 
@@ -49,11 +49,6 @@ class Bookings:
     def __init__(self, interviews: InterviewRepository, accounts: AccountService) -> None:
         self._interviews = interviews
         self._accounts = accounts
-
-    def people(self, interview: Document) -> People:
-        """Return the people of `interview`."""
-        found = self._accounts.by_ids([interview["candidate"], interview["interviewer"]])
-        return People(found.get(interview["candidate"]), found.get(interview["interviewer"]))
 
     def lock(self, interview: Document, session: Session) -> People:
         """Return the people of `interview`, kept from other bookings until the transaction ends.
@@ -85,8 +80,11 @@ class Bookings:
 def check_schedule(start: datetime, end: datetime) -> None:
     """Raise `Invalid` for times that no interview can be given."""
     faults = {}
-    if start < utcnow() - START_GRACE:
+    now = utcnow()
+    if start < now - START_GRACE:
         faults["start"] = ["Lies in the past."]
+    elif start > now + MAX_AHEAD:
+        faults["start"] = [f"At most {MAX_AHEAD // timedelta(days=365)} years from now."]
     if end <= start:
         faults["end"] = ["Must be after the start."]
     elif end - start > MAX_LENGTH:

@@ -19,6 +19,8 @@ Names = Mapping[Side, str]
 MAX_LENGTH = timedelta(hours=12)
 # How far in the past a new start may lie: clocks differ, and some book as they begin.
 START_GRACE = timedelta(minutes=5)
+# How far ahead a start may lie.
+MAX_AHEAD = timedelta(days=2 * 365)
 
 MAX_FEEDBACK = 20_000
 MAX_CRITERIA = 50

@@ -37,7 +37,7 @@ class Notices:
         """Tell both sides of a new time or interviewer, and an interviewer who is relieved."""
         self._void(after, session)
         times = times_of(before)
-        moved = before.get("schedule") != after["schedule"]
+        moved = before.get("schedule") != after.get("schedule")
         news = "interview_rescheduled" if moved else "interview_scheduled"
         previous = {"previousStart": times[0]} if moved and times else {}
         if before["interviewer"] == after["interviewer"]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from ..core.clock import utcnow
@@ -21,6 +21,8 @@ from .model import MAX_LENGTH, OPEN, InterviewStatus, Side, times_of
 UNDATED = datetime.min.replace(tzinfo=UTC)
 
 _BY_START = [("schedule.start", DESCENDING), ("_id", DESCENDING)]
+_PARTICIPANTS = {"status": True, "candidate": True, "interviewer": True}
+
 # What narrows a list down, most telling first: each has an index that lists by start.
 _INDEXED_FILTERS = ("candidate", "interviewer", "lot", "status")
 
@@ -93,8 +95,12 @@ class InterviewRepository(Repository):
 
     def participants(self, interview_id: ObjectId) -> Document | None:
         """Return the interview's state and people alone."""
-        fields = {"status": True, "candidate": True, "interviewer": True}
-        return self._collection.find_one({"_id": interview_id}, fields)
+        return self._collection.find_one({"_id": interview_id}, _PARTICIPANTS)
+
+    def participants_by_ids(self, interview_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+        """Return the state and people of each of the interviews that exist, by id."""
+        found = self._collection.find({"_id": {"$in": list(interview_ids)}}, _PARTICIPANTS)
+        return {interview["_id"]: interview for interview in found}
 
     def page(
         self,
@@ -160,17 +166,28 @@ class InterviewRepository(Repository):
         Raises `Conflict` where it is in another state, and for a room that another has.
         """
         try:
-            after = self._collection.find_one_and_update(
+            # Update and read, since a find-and-modify looks its document up more slowly.
+            updated = self._collection.update_one(
                 {"_id": interview_id, "status": from_status},
                 {"$set": {**changes, "updatedAt": utcnow()}},
-                return_document=ReturnDocument.AFTER,
                 session=session,
             )
         except DuplicateKeyError as error:
             raise _room_taken() from error
+        after = self.by_id(interview_id, session) if updated.matched_count else None
         if after is None:
             raise Conflict(f"The interview is not {from_status}")
         return after
+
+    def has_open(self, candidate_id: ObjectId, session: Session) -> bool:
+        """Tell whether an interview of the candidate is ahead or under way."""
+        found = self._collection.find_one(
+            {"candidate": candidate_id, "status": {"$in": OPEN}},
+            {"_id": True},
+            hint="candidate_start",
+            session=session,
+        )
+        return found is not None
 
     def uses_coding_task(self, task_id: ObjectId, session: Session) -> bool:
         """Tell whether an interview refers to the task."""

@@ -10,8 +10,10 @@ from typing import Any
 
 from bson import ObjectId
 
-# Not a word on the wire: it tells every process to let go of the room's sockets.
+# Not words on the wire, but between processes: that each lets go of the room's sockets, and
+# that each looks who may still be in it. Only hints, as processes also look by themselves.
 CLOSE = "room:close"
+CHANGED = "room:changed"
 
 Publish = Callable[[str, str, Any], None]
 
@@ -48,4 +50,8 @@ class InterviewRooms:
     def closed(self, interview_id: ObjectId, event: str, data: dict[str, Any]) -> None:
         """Say a last `event`, then have everyone leave the room."""
         self._publish(room_of(interview_id), event, data)
-        self._publish(room_of(interview_id), CLOSE, None)
+        self._publish(room_of(interview_id), CLOSE, str(interview_id))
+
+    def changed(self, interview_id: ObjectId) -> None:
+        """Have those leave at once who may not be in the room any more."""
+        self._publish(room_of(interview_id), CHANGED, None)

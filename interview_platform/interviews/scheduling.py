@@ -67,12 +67,12 @@ class SchedulingService:
                 "codingTask": None,
                 "meetingRoomId": random_token(),
                 **fields,
-                "candidate": self._account_of(fields["candidate"], session),
+                "candidate": self._candidates.account_of(fields["candidate"], session),
                 "status": InterviewStatus.SCHEDULED,
                 "createdBy": actor.user_id,
             }
             people = self._bookings.lock(interview, session)
-            _refuse(people.faults() | self._unknown(fields, session))
+            _refuse(people.faults("candidate", "interviewer") | self._unknown(fields, session))
             self._bookings.check_free(interview, session)
             created = self._interviews.add(interview, session)
             # Whoever has come further, or lacks a profile, stays as they are.
@@ -112,7 +112,7 @@ class SchedulingService:
             if changes.keys() & {"schedule", "interviewer"}:
                 people = self._bookings.lock(after, session)
                 if "interviewer" in changes:
-                    faults |= people.faults()
+                    faults |= people.faults("interviewer")
                 self._bookings.check_free(after, session)
                 notices = self._notices.changed(before, after, people.names, session)
             _refuse(faults)
@@ -122,12 +122,14 @@ class SchedulingService:
 
         interview, notices = transaction(self._store, change)
         self._notices.dispatch(notices)
+        self._rooms.changed(interview_id)
         return self._details.one(interview, actor.role)
 
     def cancel(self, actor: Actor, interview_id: ObjectId, reason: str | None) -> Document:
         """Cancel a scheduled interview, tell both sides, close its room, and return it.
 
-        Raises `NotFound`, and `Conflict` in another state.
+        A candidate with no other open one is shortlisted or unassigned again. Raises
+        `NotFound`, and `Conflict` in another state.
         """
         now = utcnow()
 
@@ -145,8 +147,10 @@ class SchedulingService:
                 session,
             )
             self._steps.write("interview.cancelled", actor, interview_id, session, reason=reason)
-            names = self._bookings.people(after).names
-            return after, self._notices.cancelled(after, names, session)
+            # Of two that are cancelled at once, the later one must see the other.
+            people = self._bookings.lock(after, session)
+            self._free(after["candidate"], actor, session)
+            return after, self._notices.cancelled(after, people.names, session)
 
         interview, notices = transaction(self._store, cancel)
         self._notices.dispatch(notices)
@@ -157,10 +161,16 @@ class SchedulingService:
         )
         return self._details.one(interview, actor.role)
 
-    def _account_of(self, candidate_id: ObjectId, session: Session) -> ObjectId:
-        """Return the account of a candidate who may be named by their profile."""
-        known = self._candidates.resolve([candidate_id], session)
-        return known[candidate_id].user_id if candidate_id in known else candidate_id
+    def _free(self, candidate_id: ObjectId, actor: Actor, session: Session) -> None:
+        """Have a candidate without any open interview stand where their lots have brought them."""
+        if self._interviews.has_open(candidate_id, session):
+            return
+        for ref in self._candidates.resolve([candidate_id], session).values():
+            in_a_lot = self._lots.any_with(ref.profile_id, session)
+            to = LotStatus.SHORTLISTED if in_a_lot else LotStatus.UNASSIGNED
+            self._candidates.set_lot_status(
+                ref.profile_id, to, (LotStatus.PENDING,), actor, session
+            )
 
     def _unknown(self, fields: Document, session: Session) -> dict[str, Any]:
         """Return which of the things that `fields` name do not exist; keeps tasks from deletion."""

@@ -22,7 +22,7 @@ from ..core.schemas import (
     Text,
     Timestamp,
 )
-from ..session_log.entry import TYPES
+from ..session_log.entry import MAX_BYTES, TYPES
 from .model import MAX_CRITERIA, MAX_FEEDBACK, InterviewStatus, Recommendation
 
 
@@ -58,11 +58,15 @@ def score_field(description: str) -> Decimal:
 class ScheduleSchema(Schema):
     """When an interview takes place; its end is not part of it."""
 
-    start = Timestamp("When it begins.", required=True, example="2030-03-04T09:00:00.000Z")
+    start = Timestamp(
+        "When it begins: not in the past, and in two years at most.",
+        required=True,
+        example="2027-03-04T09:00:00.000Z",
+    )
     end = Timestamp(
         "When it ends: after its start, by 12 hours at most.",
         required=True,
-        example="2030-03-04T10:00:00.000Z",
+        example="2027-03-04T10:00:00.000Z",
     )
 
 
@@ -72,7 +76,7 @@ class InterviewCreateSchema(Schema):
     lotId = lot_id_field(allow_none=True)
     codingTaskId = task_id_field(allow_none=True)
     meetingRoomId = room_field()
-    schedule = Part(ScheduleSchema, "When it is to take place; not in the past.", required=True)
+    schedule = Part(ScheduleSchema, "When it is to take place.", required=True)
 
 
 class InterviewUpdateSchema(Schema):
@@ -80,7 +84,7 @@ class InterviewUpdateSchema(Schema):
     lotId = lot_id_field(allow_none=True)
     codingTaskId = task_id_field(allow_none=True)
     meetingRoomId = room_field()
-    schedule = Part(ScheduleSchema, "When it is to take place; not in the past.")
+    schedule = Part(ScheduleSchema, "When it is to take place.")
 
 
 class CancelSchema(Schema):
@@ -140,12 +144,12 @@ class TimesSchema(Schema):
     start = Timestamp(
         "When it begins; null in some older interviews.",
         allow_none=True,
-        example="2030-03-04T09:00:00.000Z",
+        example="2027-03-04T09:00:00.000Z",
     )
     end = Timestamp(
         "When it ends; null in some older interviews.",
         allow_none=True,
-        example="2030-03-04T10:00:00.000Z",
+        example="2027-03-04T10:00:00.000Z",
     )
 
 
@@ -226,7 +230,9 @@ class OwnInterviewQuery(PageQuery):
 
 class InterviewQuery(OwnInterviewQuery):
     interviewerId = Id("Only interviews by this interviewer.", attribute="interviewer")
-    candidateId = Id("Only interviews of this candidate's account.", attribute="candidate")
+    candidateId = Id(
+        "Only interviews of this candidate, named by account or profile.", attribute="candidate"
+    )
     lotId = Id("Only interviews of candidates from this lot.", attribute="lot")
     since = Timestamp("Only interviews that begin then or later.", data_key="from")
     until = Timestamp("Only interviews that begin before.", data_key="to")
@@ -255,7 +261,9 @@ class LogEntrySchema(Schema):
     type = Choice("What kind of thing happened.", TYPES)
     timestamp = Timestamp("When it happened.")
     actor = Part(LogActorSchema, "Who did it, or null.", allow_none=True, dump_default=None)
-    data = Json("What happened, by its type.", example={"event": "interview.started"})
+    data = Json(
+        "What happened, by its type.", most=MAX_BYTES, example={"event": "interview.started"}
+    )
 
 
 class LogPageSchema(PageEnvelope):

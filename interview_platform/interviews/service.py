@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
 from bson import ObjectId
 
 from ..auth.model import Actor
-from ..core.errors import Conflict
+from ..candidates.service import CandidateService
+from ..core.errors import Conflict, ServiceError
 from ..core.mongo import Document
 from ..core.paging import Page, PageRequest
 from ..session_log.service import SessionLog
@@ -17,15 +19,20 @@ from .details import InterviewDetails
 from .model import OPEN, InterviewRef, InterviewStatus
 from .repository import InterviewRepository
 
+# Somebody, and the interview whose room they are in.
+Visit = tuple[Actor, ObjectId]
+
 
 class InterviewService:
     def __init__(
         self,
         interviews: InterviewRepository,
+        candidates: CandidateService,
         details: InterviewDetails,
         session_log: SessionLog,
     ) -> None:
         self._interviews = interviews
+        self._candidates = candidates
         self._details = details
         self._session_log = session_log
 
@@ -43,8 +50,10 @@ class InterviewService:
         """Return the interviews that `actor` may do `action` to and whose fields match.
 
         By start, the latest first unless `ascending`; those that begin at `since` or
-        later, and before `until`.
+        later, and before `until`. A `candidate` may be named by their profile.
         """
+        if "candidate" in match:
+            match["candidate"] = self._candidates.account_of(match["candidate"])
         found = self._interviews.page(
             page, {**match, **own(actor, action)}, since=since, until=until, ascending=ascending
         )
@@ -74,14 +83,31 @@ class InterviewService:
 
         Raises `NotFound`, and `Conflict` for an interview that is over.
         """
-        found = self._interviews.participants(interview_id)
-        interview = check_access(actor, "socket.joinRoom", found)
-        status = InterviewStatus(interview["status"])
-        if status not in OPEN:
-            raise Conflict(f"The interview is {status}")
-        return InterviewRef(
-            id=interview_id,
-            status=status,
-            candidate=interview["candidate"],
-            interviewer=interview["interviewer"],
-        )
+        return _admit(actor, self._interviews.participants(interview_id))
+
+    def refusals(self, people: Collection[Visit]) -> dict[Visit, ServiceError]:
+        """Return who of `people` may not enter their room any more, each with what `admit` raises.
+
+        Asks the store once, however many they are.
+        """
+        found = self._interviews.participants_by_ids({interview_id for _, interview_id in people})
+        refused = {}
+        for actor, interview_id in people:
+            try:
+                _admit(actor, found.get(interview_id))
+            except ServiceError as error:
+                refused[actor, interview_id] = error
+        return refused
+
+
+def _admit(actor: Actor, found: Document | None) -> InterviewRef:
+    interview = check_access(actor, "socket.joinRoom", found)
+    status = InterviewStatus(interview["status"])
+    if status not in OPEN:
+        raise Conflict(f"The interview is {status}")
+    return InterviewRef(
+        id=interview["_id"],
+        status=status,
+        candidate=interview["candidate"],
+        interviewer=interview["interviewer"],
+    )

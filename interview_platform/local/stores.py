@@ -70,7 +70,10 @@ class EmbeddedStore(ABC):
         Raises `StoreError` if another process uses the data, if the store ends, or if it
         does not answer in time.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"DATA_DIR cannot be used: {error}") from error
         lock = self._take_lock()
         try:
             with self._log.open("wb") as log:

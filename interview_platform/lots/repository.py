@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session
 from ..core.paging import Page, PageRequest
 from .model import LotState, Method
 
+_IN_USE = {"status": {"$ne": LotState.ARCHIVED}}
 _COUNT = {"$size": {"$ifNull": ["$candidates", []]}}
 _LISTED = {
     "name": True,
@@ -83,34 +84,30 @@ class LotRepository(Repository):
         )
         return Page.cut(list(found), page.limit, lambda lot: (lot["_id"],))
 
-    def update(self, lot_id: ObjectId, changes: Mapping[str, Any]) -> Document | None:
-        """Set `changes` and return the lot as it is then; None where there is none."""
-        found = self._collection.find_one_and_update(
-            {"_id": lot_id},
-            {"$set": {**changes, "updatedAt": utcnow()}},
-            return_document=ReturnDocument.AFTER,
-        )
-        return _complete(found) if found else None
+    def update(
+        self, lot_id: ObjectId, changes: Mapping[str, Any], session: Session
+    ) -> Document | None:
+        """Set `changes` and return the lot as it is then; None where there is none.
+
+        Of a lot that is archived nothing but the state can be changed.
+        """
+        match = {} if changes.keys() <= {"status"} else _IN_USE
+        return self._update({"_id": lot_id, **match}, {"$set": changes}, session)
 
     def put_in(
         self, lot_id: ObjectId, profile_ids: Sequence[ObjectId], session: Session, **match: Any
     ) -> Document | None:
         """Add candidates to a lot that is not archived and matches; return it as it is then."""
-        found = self._collection.find_one_and_update(
-            {"_id": lot_id, "status": {"$ne": LotState.ARCHIVED}, **match},
-            {
-                "$addToSet": {"candidates": {"$each": list(profile_ids)}},
-                "$set": {"updatedAt": utcnow()},
-            },
-            return_document=ReturnDocument.AFTER,
-            session=session,
+        return self._update(
+            {"_id": lot_id, **_IN_USE, **match},
+            {"$addToSet": {"candidates": {"$each": list(profile_ids)}}},
+            session,
         )
-        return _complete(found) if found else None
 
     def take_out(self, lot_id: ObjectId, profile_id: ObjectId, session: Session) -> bool:
-        """Take a candidate out of a lot; False where they are not in it."""
+        """Take a candidate out of a lot that is not archived; False where they are not in it."""
         result = self._collection.update_one(
-            {"_id": lot_id, "candidates": profile_id},
+            {"_id": lot_id, **_IN_USE, "candidates": profile_id},
             {"$pull": {"candidates": profile_id}, "$set": {"updatedAt": utcnow()}},
             session=session,
         )
@@ -122,6 +119,12 @@ class LotRepository(Repository):
             {"candidates": profile_id}, {"_id": True}, session=session
         )
         return found is not None
+
+    def _update(self, match: Document, change: Document, session: Session) -> Document | None:
+        # Update and read, since a find-and-modify looks its document up more slowly.
+        change = {**change, "$set": {**change.get("$set", {}), "updatedAt": utcnow()}}
+        updated = self._collection.update_one(match, change, session=session)
+        return self.by_id(match["_id"], session) if updated.matched_count else None
 
 
 class DrawRepository(Repository):

@@ -47,11 +47,11 @@ def lots_blueprint(lots: LotService, draws: DrawService) -> Blueprint:
         """Return a lot with the ids of its candidates' profiles."""
         return {"lot": lots.get(lot_id)}
 
-    @blueprint.route("/<id:lot_id>", methods=["PATCH"])
+    @blueprint.route("/<id:lot_id>", methods=["PATCH"], errors=[HTTPStatus.CONFLICT])
     @blueprint.arguments(schemas.LotUpdateSchema)
     @blueprint.response(200, schemas.LotEnvelope)
     def update(body: Body, lot_id: ObjectId) -> Body:
-        """Change a lot's name, description, criteria or state."""
+        """Change a lot's name, description, criteria or state; of an archived one, its state."""
         return {"lot": lots.update(current_actor(), lot_id, body)}
 
     @blueprint.route("/<id:lot_id>/candidates", methods=["POST"], errors=[HTTPStatus.CONFLICT])
@@ -60,12 +60,16 @@ def lots_blueprint(lots: LotService, draws: DrawService) -> Blueprint:
     def add_candidates(body: Body, lot_id: ObjectId) -> Body:
         """Put candidates into a lot and shortlist them.
 
-        Somebody whose interview is ahead stays `pending`. With an id of nobody among them,
-        nothing is changed.
+        Somebody whose interview is ahead stays `pending`. With an id of nobody or of a
+        deactivated account among them, nothing is changed.
         """
         return {"lot": lots.add_candidates(current_actor(), lot_id, body["candidateIds"])}
 
-    @blueprint.route("/<id:lot_id>/candidates/<id:candidate_id>", methods=["DELETE"])
+    @blueprint.route(
+        "/<id:lot_id>/candidates/<id:candidate_id>",
+        methods=["DELETE"],
+        errors=[HTTPStatus.CONFLICT],
+    )
     @blueprint.response(204)
     def remove_candidate(lot_id: ObjectId, candidate_id: ObjectId) -> None:
         """Take a candidate out of a lot; if shortlisted and in no other, they are unassigned."""

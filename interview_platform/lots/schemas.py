@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
-from ..candidates.schemas import skills_field, tags_field
+from ..candidates.schemas import PlainText, skills_field, tags_field
 from ..core.schemas import (
     Choice,
     Decimal,
@@ -28,12 +28,20 @@ MAX_ADDED = 1_000
 MAX_DRAWS_A_PAGE = 20
 
 
-def lot_name_field(**kwargs: Any) -> Text:
-    return Text("What the lot is called.", least=1, most=200, example="Backend, spring", **kwargs)
+def lot_name_field(**kwargs: Any) -> PlainText:
+    return PlainText(
+        "What the lot is called.", least=1, most=200, example="Backend, spring", **kwargs
+    )
 
 
-def description_field() -> Text:
-    return Text("What the lot is for.", most=2_000, allow_none=True, example="Two posts in Berlin.")
+def description_field() -> PlainText:
+    return PlainText(
+        "What the lot is for.",
+        most=2_000,
+        allow_none=True,
+        dump_default=None,
+        example="Two posts in Berlin.",
+    )
 
 
 def years_field(description: str, example: float) -> Decimal:
@@ -153,7 +161,7 @@ class PickedSchema(Schema):
 class DrawSchema(Schema):
     """A draw: all that it takes to repeat it, and whom it picked."""
 
-    id = Id("The draw's id; null for a dry run.", attribute="_id")
+    id = Id("The draw's id; null for a dry run.", attribute="_id", allow_none=True)
     lotId = Id("The lot's id.", attribute="lot")
     method = Choice("How the pool was ordered.", Method)
     seed = Text("What the order followed from.", most=128, example="spring-2026")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from bson import ObjectId
 
 from ..audit.service import Audit
-from ..auth.model import Actor
+from ..auth.model import Actor, UserStatus
 from ..candidates.service import CandidateService
 from ..core.errors import Conflict, Invalid, NotFound
 from ..core.mongo import Document, Session, Store, transaction
@@ -51,31 +51,44 @@ class LotService:
         return self._lots.by_ids(lot_ids)
 
     def update(self, actor: Actor, lot_id: ObjectId, changes: Document) -> Document:
-        """Change a lot's name, description, criteria or state."""
-        lot = self._lots.update(lot_id, changes)
-        if lot is None:
-            raise NotFound
-        self._audit.record(
-            "lot.updated",
-            actor=actor.user_id,
-            subject=lot_id,
-            details={"fields": sorted(changes)},
-        )
-        return lot
+        """Change a lot's name, description, criteria or state.
+
+        Raises `NotFound`, and `Conflict` for an archived lot and more than its state.
+        """
+
+        def change(session: Session) -> Document:
+            lot = self._lots.update(lot_id, changes, session)
+            if lot is None:
+                raise self._refusal(lot_id, session)
+            self._audit.record(
+                "lot.updated",
+                actor=actor.user_id,
+                subject=lot_id,
+                details={"fields": sorted(changes)},
+                session=session,
+            )
+            return lot
+
+        return transaction(self._store, change)
 
     def add_candidates(self, actor: Actor, lot_id: ObjectId, ids: Sequence[ObjectId]) -> Document:
         """Put candidates into a lot and shortlist them; return the lot.
 
-        `ids` name accounts or profiles. Raises `Invalid` for an id of nobody, `Conflict`
-        for a lot that is archived or would grow too large; then nothing is changed.
+        `ids` name accounts or profiles. Raises `Invalid` for an id of nobody or of an
+        account that was deactivated, `Conflict` for a lot that is archived or would grow
+        too large; then nothing is changed.
         """
 
         def add(session: Session) -> Document:
             refs = self._candidates.resolve(ids, session)
-            if unknown := [some_id for some_id in ids if some_id not in refs]:
-                raise Invalid(
-                    {"candidateIds": [f"No such candidate: {some_id}." for some_id in unknown]}
-                )
+            faults = [f"No such candidate: {each}." for each in ids if each not in refs]
+            faults += [
+                f"The account is deactivated: {some_id}."
+                for some_id in ids
+                if some_id in refs and refs[some_id].status == UserStatus.INACTIVE
+            ]
+            if faults:
+                raise Invalid({"candidateIds": faults})
             profile_ids = list(dict.fromkeys(refs[some_id].profile_id for some_id in ids))
             lot = self._lots.put_in(lot_id, profile_ids, session)
             if lot is None:
@@ -97,13 +110,16 @@ class LotService:
     def remove_candidate(self, actor: Actor, lot_id: ObjectId, candidate_id: ObjectId) -> None:
         """Take a candidate out of a lot.
 
-        One who was shortlisted and is in no other lot is unassigned again.
+        One who was shortlisted and is in no other lot is unassigned again. Raises
+        `NotFound`, and `Conflict` for a lot that is archived.
         """
 
         def remove(session: Session) -> None:
             ref = self._candidates.resolve([candidate_id], session).get(candidate_id)
-            if ref is None or not self._lots.take_out(lot_id, ref.profile_id, session):
+            if ref is None:
                 raise NotFound
+            if not self._lots.take_out(lot_id, ref.profile_id, session):
+                raise self._refusal(lot_id, session)
             self._candidates.hold(ref.profile_id, session)
             if not self._lots.any_with(ref.profile_id, session):
                 self._candidates.release(ref.profile_id, lot_id, actor, session)
@@ -117,5 +133,10 @@ class LotService:
 
         transaction(self._store, remove)
 
+    def any_with(self, profile_id: ObjectId, session: Session) -> bool:
+        """Tell whether a candidate is in any lot."""
+        return self._lots.any_with(profile_id, session)
+
     def _refusal(self, lot_id: ObjectId, session: Session) -> Conflict | NotFound:
-        return Conflict(ARCHIVED) if self._lots.by_id(lot_id, session) else NotFound()
+        lot = self._lots.by_id(lot_id, session)
+        return Conflict(ARCHIVED) if lot and lot["status"] == LotState.ARCHIVED else NotFound()

@@ -130,6 +130,9 @@ def _refuse(response: requests.Response, **_: Any) -> None:
         raise _refusal("Twilio", response.status_code, response.headers, code and code[1])
 
 
+# What passes, beside the errors of a provider's own.
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
 # Neither of the two repeats the provider's own words: they may quote what was sent.
 
 
@@ -139,7 +142,7 @@ def _refusal(
     message = f"{provider} answered {status} {responses.get(status, '')}".rstrip()
     if code:
         message += f" (error {code})"
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return TransientDeliveryError(message, _retry_after(headers))
     return PermanentDeliveryError(message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
@@ -21,13 +21,15 @@ class NotificationRepository(Repository):
     """Rows are open (`pending`, `queued`) until they are `sent` or `failed`.
 
     An open row says in `sweepAt` when somebody must look after it if nothing has become
-    of it by then. The one who delivers it holds it by `lease: {token, until}`.
+    of it by then. The one who delivers it holds it by `lease: {token, until}`. A closed row
+    that belongs to no account is removed at `expiresAt`.
     """
 
     COLLECTION = "notifications"
     INDEXES = (
         IndexModel([("dedupeKey", ASCENDING)], unique=True, sparse=True),
         IndexModel([("sweepAt", ASCENDING)], sparse=True),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
         IndexModel([("interview", ASCENDING), ("status", ASCENDING)]),
     )
     VALIDATOR = {
@@ -39,14 +41,20 @@ class NotificationRepository(Repository):
             "attempts": {"bsonType": ["int", "long"], "minimum": 0},
             "dedupeKey": {"bsonType": "string"},
             "sweepAt": {"bsonType": "date"},
+            "expiresAt": {"bsonType": "date"},
         },
     }
 
     def add(self, row: Document, *, sweep_at: datetime, session: Session | None) -> ObjectId:
-        """Insert `row` as pending and return its id, or that of the row with its `dedupeKey`."""
+        """Insert `row` as pending and return its id.
+
+        Raises DuplicateKeyError where its `dedupeKey` is taken.
+        """
         now = utcnow()
-        initial = {
+        notification_id = ObjectId()
+        document = {
             **row,
+            "_id": notification_id,
             "channel": "email",
             "status": "pending",
             "attempts": 0,
@@ -55,15 +63,8 @@ class NotificationRepository(Repository):
             "createdAt": now,
             "updatedAt": now,
         }
-        same: Document = {"dedupeKey": initial.pop("dedupeKey")}
-        # An upsert, because a duplicate key would abort the caller's transaction.
-        result = self._collection.update_one(
-            same, {"$setOnInsert": initial}, upsert=True, session=session
-        )
-        if result.upserted_id is None:
-            found = self._collection.find_one(same, {"_id": True}, session=session)
-            return cast(ObjectId, cast(Document, found)["_id"])
-        return cast(ObjectId, result.upserted_id)
+        self._collection.insert_one(document, session=session)
+        return notification_id
 
     def mark_queued(self, ids: Sequence[ObjectId], *, sweep_at: datetime) -> None:
         """Note that the rows are on the queue, but for those that a worker has taken already."""
@@ -109,9 +110,17 @@ class NotificationRepository(Repository):
         return result.matched_count == 1
 
     def record_sent(
-        self, notification_id: ObjectId, *, token: str, provider_message_id: str
+        self,
+        notification_id: ObjectId,
+        *,
+        token: str,
+        provider_message_id: str,
+        expires_at: datetime | None,
     ) -> bool:
-        """Close the row as sent; False where `token` does not hold it any more."""
+        """Close the row as sent; False where `token` does not hold it any more.
+
+        It is removed at `expires_at`, or kept.
+        """
         now = utcnow()
         return self._close(
             {"_id": notification_id, "lease.token": token},
@@ -121,13 +130,20 @@ class NotificationRepository(Repository):
                 "providerMessageId": provider_message_id,
                 "sentAt": now,
             },
+            expires_at,
         )
 
-    def record_failed(self, notification_id: ObjectId, *, token: str, error: str) -> bool:
-        """Close the row as failed; False where `token` does not hold it any more."""
+    def record_failed(
+        self, notification_id: ObjectId, *, token: str, error: str, expires_at: datetime | None
+    ) -> bool:
+        """Close the row as failed; False where `token` does not hold it any more.
+
+        It is removed at `expires_at`, or kept.
+        """
         return self._close(
             {"_id": notification_id, "lease.token": token, "status": {"$in": OPEN}},
             {"status": "failed", "lastError": error},
+            expires_at,
         )
 
     def record_retry(
@@ -170,7 +186,9 @@ class NotificationRepository(Repository):
             session=session,
         )
 
-    def _close(self, match: Document, outcome: dict[str, Any]) -> bool:
+    def _close(self, match: Document, outcome: dict[str, Any], expires_at: datetime | None) -> bool:
+        if expires_at is not None:
+            outcome["expiresAt"] = expires_at
         result = self._collection.update_one(
             match,
             {

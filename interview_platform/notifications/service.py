@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from ..auth.accounts import AccountLinks, Recipient, Recipients
 from ..core.clock import utcnow
-from ..core.mongo import Document, Session
+from ..core.mongo import Document, Session, describe
 from .channels import Channel, PermanentDeliveryError, TransientDeliveryError
 from .rendering import ONE_USE_LINKS, TEMPLATES, Message, Renderer
 from .repository import NotificationRepository
@@ -38,6 +38,9 @@ UNRETRIED_AFTER = timedelta(seconds=5)
 
 # What a delivery needs beside the provider's time: two look-ups and as many writes.
 DELIVERY_OVERHEAD = timedelta(seconds=5)
+
+# How long a closed row that belongs to no account is kept: its address may be anybody's.
+KEPT_WITHOUT_ACCOUNT = timedelta(days=7)
 
 # How many jobs the sweeper lets the queue hold. What waits there is not forgotten.
 SWEEP_BATCH = 500
@@ -108,8 +111,8 @@ class NotificationService:
         It goes to the account `user_id`, or to the one that `email` belongs to, which
         need not exist. `context` holds the template's variables, times in UTC and no
         secrets; `rendering.InterviewContext` says which those of an interview are.
-        Another request with the same `dedupe_key` changes nothing and returns the same
-        id. Call `dispatch` once the transaction is committed.
+        `dedupe_key` must be unique: taking one twice raises PyMongo's DuplicateKeyError and
+        ends the transaction. Call `dispatch` once that is committed.
         """
         if template not in TEMPLATES:
             raise ValueError(f"no such template: {template}")
@@ -140,7 +143,7 @@ class NotificationService:
             self._repository.mark_queued(notification_ids, sweep_at=utcnow() + UNCLAIMED_AFTER)
         except PyMongoError as error:
             # What caused them is committed and stands, so its caller must not fail.
-            log.warning("notifications are queued, but not marked so: %s", error)
+            log.warning("notifications are queued, but not marked so: %s", describe(error))
 
     def sweep(self) -> int:
         """Enqueue what was left behind and return how many notifications that were."""
@@ -178,7 +181,10 @@ class NotificationService:
         if provider_message_id is None:
             return Outcome(Result.SKIPPED)
         self._repository.record_sent(
-            row["_id"], token=token, provider_message_id=provider_message_id
+            row["_id"],
+            token=token,
+            provider_message_id=provider_message_id,
+            expires_at=_expiry(row),
         )
         return Outcome(Result.SENT)
 
@@ -231,8 +237,14 @@ class NotificationService:
         return Outcome(Result.RETRY, error, delay) if recorded else Outcome(Result.SKIPPED)
 
     def _fail(self, row: Document, token: str, error: str) -> Outcome:
-        recorded = self._repository.record_failed(row["_id"], token=token, error=error)
+        recorded = self._repository.record_failed(
+            row["_id"], token=token, error=error, expires_at=_expiry(row)
+        )
         return Outcome(Result.FAILED, error) if recorded else Outcome(Result.SKIPPED)
+
+
+def _expiry(row: Document) -> datetime | None:
+    return utcnow() + KEPT_WITHOUT_ACCOUNT if row["user"] is None else None
 
 
 def _channel_for(template: str, recipient: Recipient) -> str:

@@ -10,6 +10,13 @@ from ..core.faults import translate
 Acknowledgement = dict[str, Any]
 
 
+def accepted(stored: Future[int]) -> Future[int]:
+    """Return the promise of a log entry's number; raises what the entry is refused for at once."""
+    if stored.done() and (error := stored.exception()):
+        raise error
+    return stored
+
+
 def acknowledge(stored: Future[int], **more: Any) -> Future[Acknowledgement]:
     """Return the acknowledgement of an event that is logged, done once it is stored."""
     answer: Future[Acknowledgement] = Future()

@@ -44,6 +44,11 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._by_socket.values()))
 
+    def __contains__(self, connection: object) -> bool:
+        return isinstance(connection, Connection) and (
+            self._by_socket.get(connection.socket_id) is connection
+        )
+
     def add(self, connection: Connection) -> None:
         self._by_socket[connection.socket_id] = connection
 

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from ..core.errors import Invalid
 
-InterviewId = Annotated[str, Meta(pattern="^[0-9a-fA-F]{24}$")]
+InterviewId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{24}\Z")]
 SocketId = Annotated[str, Meta(min_length=1, max_length=64)]
 Snapshot = Annotated[str, Meta(max_length=512 * 1024)]
 Update = Annotated[bytes, Meta(max_length=256 * 1024)]
@@ -96,6 +96,8 @@ class ChatMessage(RoomEvent):
     def __post_init__(self) -> None:
         if not self.message.strip():
             raise ValueError("message: must not be blank")
+        if "\0" in self.message:
+            raise ValueError("message: must not hold NUL")
 
 
 EVENTS: dict[str, type[RoomEvent]] = {
@@ -111,7 +113,8 @@ EVENTS: dict[str, type[RoomEvent]] = {
 def load(event: str, payload: object) -> RoomEvent:
     """Return the payload of `event`. Raises `Invalid`, naming the field at fault."""
     try:
-        return msgspec.convert(payload, EVENTS[event])
+        # Attachments are bytes as they come; no text is taken for some in base64.
+        return msgspec.convert(payload, EVENTS[event], builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         field, problem = _spell(str(error))
         raise Invalid({field: [problem]}) from error

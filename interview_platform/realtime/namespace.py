@@ -13,12 +13,13 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from ..auth.guard import Authenticator
 from ..core.clock import milliseconds, utcnow
-from ..core.errors import BadRequest, NotFound, ServiceError
+from ..core.errors import BadRequest, NotFound, Unauthorized
+from ..core.faults import translate
 from ..interviews.rooms import room_of, socket_room_of, staff_room_of, yjs_room_of
-from ..interviews.service import InterviewService
 from ..session_log.service import SessionLog
 from . import events
-from .acknowledgements import Acknowledgement, acknowledge
+from .acknowledgements import Acknowledgement, accepted, acknowledge
+from .attendance import Attendance
 from .connections import Connection, Connections
 from .guards import check_joined, check_role
 from .rooms import NAMESPACE, Rooms
@@ -31,13 +32,13 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
     """Takes the events of one socket in the order sent.
 
     What a handler logs is acknowledged with its `seq` once it is stored; relaying does
-    not wait for that.
+    not wait for that, nor does leaving.
     """
 
     def __init__(
         self,
         authenticator: Authenticator,
-        interviews: InterviewService,
+        attendance: Attendance,
         session_log: SessionLog,
         rooms: Rooms,
         connections: Connections,
@@ -45,7 +46,7 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
     ) -> None:
         super().__init__(NAMESPACE)
         self._authenticator = authenticator
-        self._interviews = interviews
+        self._attendance = attendance
         self._log = session_log
         self._rooms = rooms
         self._connections = connections
@@ -76,60 +77,28 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
         return handler(connection, events.load(event, payload[0]))
 
     def _connect(self, socket_id: str, auth: object) -> None:
-        token = auth.get("token") if isinstance(auth, dict) else None
         try:
+            token = auth.get("token") if isinstance(auth, dict) else None
             if not isinstance(token, str):
-                raise Refused("unauthorized")
+                raise Unauthorized
             actor, expires_at = self._authenticator.bearer(token)
-        except ServiceError as error:
-            raise Refused(error.code) from error
+        except Exception as error:
+            raise Refused(translate(error).code) from error
         self._connections.add(Connection(socket_id, actor, expires_at))
         self._sentinel.start()
 
     def _disconnect(self, socket_id: str) -> None:
         connection = self._connections.remove(socket_id)
         if connection:
-            for interview_id in list(connection.joined):
-                self._depart(connection, interview_id)
+            self._attendance.leave_all(connection)
 
     def _join(self, connection: Connection, event: events.JoinRoom) -> Any:
-        interview_id = event.interview_id
-        if interview_id in connection.joined:
-            return {"ok": True}
-        names = self._rooms.listen(connection, interview_id, yjs=event.sync == "yjs")
-        try:
-            interview = self._interviews.admit(connection.actor, interview_id)
-            stored = self._append(
-                connection,
-                interview_id,
-                "system",
-                {"event": "participant.joined", "socketId": connection.socket_id},
-            )
-        except BaseException:
-            self._rooms.forget(names)
-            raise
-        if self._connections.get(connection.socket_id) is None:
-            # Gone while it was being admitted: nobody has heard of it.
-            self._rooms.forget(names)
-            return {"ok": True}
-        self._rooms.enter(connection, interview_id, names)
-        actor = connection.actor
-        self._rooms.say(
-            room_of(interview_id),
-            "userJoined",
-            {
-                "socketId": connection.socket_id,
-                "role": str(actor.role),
-                "userId": str(actor.user_id),
-                "name": actor.name,
-            },
-        )
-        self._leave_if_closed(connection, interview_id)
-        return acknowledge(stored, role=str(actor.role), status=interview.status)
+        return self._attendance.join(connection, event.interview_id, yjs=event.sync == "yjs")
 
     def _leave(self, connection: Connection, event: events.LeaveRoom) -> Any:
         check_joined(connection, event.interview_id)
-        return acknowledge(self._depart(connection, event.interview_id))
+        self._attendance.leave(connection, event.interview_id)
+        return {"ok": True}
 
     def _signal(self, connection: Connection, event: events.Signal) -> Any:
         interview_id, to = event.interview_id, event.to
@@ -187,26 +156,4 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
         at: datetime | None = None,
     ) -> Future[int]:
         """Log an event. Raises what the log refuses it for, before anybody else hears of it."""
-        stored = self._log.append(interview_id, kind, connection.actor_entry, data, at)
-        if stored.done() and (error := stored.exception()):
-            raise error
-        return stored
-
-    def _depart(self, connection: Connection, interview_id: ObjectId) -> Future[int]:
-        self._rooms.leave(connection, interview_id)
-        left = {"socketId": connection.socket_id}
-        self._rooms.say(room_of(interview_id), "userLeft", left)
-        return self._log.append(
-            interview_id,
-            "system",
-            connection.actor_entry,
-            {"event": "participant.left", **left},
-        )
-
-    def _leave_if_closed(self, connection: Connection, interview_id: ObjectId) -> None:
-        """Undo a join that an interview's end has overtaken: its room is closed by now."""
-        try:
-            self._interviews.admit(connection.actor, interview_id)
-        except ServiceError:
-            self._rooms.leave(connection, interview_id)
-            raise
+        return accepted(self._log.append(interview_id, kind, connection.actor_entry, data, at))

@@ -35,14 +35,28 @@ class PacketJSON:
         return json.dumps(value).decode()
 
 
+class UnreadableError(ValueError):
+    """A packet that is refused; `packet` knows what its head says, as far as it has one."""
+
+    def __init__(self, unreadable: Packet, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.packet = unreadable
+
+
 class Packet(packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet that is well formed once decoded, or else raises ValueError.
+    """A Socket.IO packet that is well formed once decoded, or else raises UnreadableError.
 
     An event is a list that starts with its name, an acknowledgement a list, the payload of
     a connection an object or None; each attachment has exactly one place.
     """
 
     def decode(self, encoded_packet: object) -> int:
+        try:
+            return self._decode(encoded_packet)
+        except ValueError as error:
+            raise UnreadableError(self, error) from error
+
+    def _decode(self, encoded_packet: object) -> int:
         if not isinstance(encoded_packet, str):
             raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
         attachments: int = super().decode(encoded_packet)

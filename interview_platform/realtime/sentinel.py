@@ -1,13 +1,18 @@
-"""Closes sockets whose session or token has ended."""
+"""Closes sockets whose session or token has ended, and keeps rooms to those who may be there."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
+from pymongo.errors import PyMongoError
+
 from ..auth.service import AuthService
 from ..core.clock import utcnow
+from ..core.mongo import describe
+from .attendance import Attendance
 from .connections import Connection, Connections
 
 log = logging.getLogger(__name__)
@@ -16,28 +21,38 @@ INTERVAL = 2.0
 
 
 class Sentinel:
-    """Asks the store every `INTERVAL` seconds which sessions live, and at once when told to.
+    """Looks every `INTERVAL` seconds, and at once when told to.
 
-    Asking is what makes it sure: announcements pass through Redis, which may be away.
+    The store is asked which sessions live and who may be in which room. Asking is what makes
+    it sure: announcements pass through Redis, which may be away. Which tokens have ended is
+    seen apart from that, since the store may be away too.
     """
 
     def __init__(
         self,
         connections: Connections,
         auth: AuthService,
+        attendance: Attendance,
         disconnect: Callable[[Connection], None],
     ) -> None:
         self._connections = connections
         self._auth = auth
+        self._attendance = attendance
         self._disconnect = disconnect
         self._told = Event()
         self._started = False
+        self._away = False
 
     def start(self) -> None:
         """Begin to watch, if that is not so yet; called when a first socket connects."""
         if not self._started:
             self._started = True
-            Thread(target=self._watch, name="session-sentinel", daemon=True).start()
+            for watch in (self._watch_clock, self._watch_store):
+                Thread(target=watch, name=f"sentinel{watch.__name__}", daemon=True).start()
+
+    def look(self) -> None:
+        """Have the store asked at once; never waits."""
+        self._told.set()
 
     def on_sessions_ended(self, ended: dict[str, str]) -> None:
         """Look at once if an announcement names somebody who is connected here; never waits."""
@@ -45,24 +60,52 @@ class Sentinel:
         for connection in self._connections:
             actor = connection.actor
             if str(actor.session_id) in named or str(actor.user_id) in named:
-                self._told.set()
+                self.look()
                 return
 
-    def _watch(self) -> None:
+    def _watch_clock(self) -> None:
+        while True:
+            time.sleep(INTERVAL)
+            try:
+                self._close_expired()
+            except Exception:
+                log.exception("could not close sockets whose tokens have ended")
+
+    def _watch_store(self) -> None:
         while True:
             self._told.wait(INTERVAL)
             self._told.clear()
+            if not self._connections:
+                continue
             try:
                 self._close_ended()
+                self._attendance.review()
+            except PyMongoError as error:
+                self._lost(error)
             except Exception:
-                log.exception("could not check the sockets' sessions")
+                log.exception("could not check sessions and rooms")
+            else:
+                self._found()
+
+    def _close_expired(self) -> None:
+        now = utcnow()
+        for connection in self._connections:
+            if connection.expires_at <= now:
+                self._disconnect(connection)
 
     def _close_ended(self) -> None:
         watched = list(self._connections)
-        if not watched:
-            return
         live = self._auth.live_sessions({each.actor.session_id for each in watched})
-        now = utcnow()
         for connection in watched:
-            if connection.actor.session_id not in live or connection.expires_at <= now:
+            if connection.actor.session_id not in live:
                 self._disconnect(connection)
+
+    def _lost(self, error: PyMongoError) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("sessions and rooms cannot be checked: %s", describe(error))
+
+    def _found(self) -> None:
+        if self._away:
+            self._away = False
+            log.info("sessions and rooms are checked again")

@@ -15,10 +15,11 @@ from engineio.socket import Socket
 from flask import Flask
 from gevent.pool import Pool
 from socketio.exceptions import ConnectionRefusedError as Refused
-from socketio.packet import ACK
+from socketio.packet import ACK, BINARY_EVENT, CONNECT, EVENT
 
+from ..core.errors import Invalid
 from ..core.websocket import WebSocket
-from .packets import Packet, PacketJSON
+from .packets import Packet, PacketJSON, UnreadableError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -108,8 +109,11 @@ class Server(socketio.Server):  # type: ignore[misc]
             self._check_attachment(eio_sid, data)
             super()._handle_eio_message(eio_sid, data)
         except ValueError as error:
-            self._binary_packet.pop(eio_sid, None)
             log.debug("%s: refused a packet: %s", eio_sid, error)
+            unfinished = self._binary_packet.pop(eio_sid, None)
+            refused = error.packet if isinstance(error, UnreadableError) else unfinished
+            if refused is not None:
+                self._refuse(eio_sid, refused)
 
     def _check_attachment(self, eio_sid: str, data: Any) -> None:
         waiting = self._binary_packet.get(eio_sid)
@@ -117,10 +121,30 @@ class Server(socketio.Server):  # type: ignore[misc]
             if len(data) + sum(map(len, waiting.attachments)) > self.eio.max_http_buffer_size:
                 raise ValueError("the attachments are too large")
             return
-        # A packet that starts before the attachments of the last one came replaces it.
-        self._binary_packet.pop(eio_sid, None)
+        if waiting is not None:
+            # Whoever starts another packet leaves the last one without its attachments.
+            del self._binary_packet[eio_sid]
+            self._refuse(eio_sid, waiting)
         if not data:
             raise ValueError("an empty packet")
+
+    def _refuse(self, eio_sid: str, packet: Packet) -> None:
+        """Answer whom a packet that cannot be read leaves waiting."""
+        namespace = packet.namespace or "/"
+        if packet.packet_type == CONNECT:
+            # Its handler decides about a client that has shown nothing.
+            self._handle_connect(eio_sid, namespace, None)
+        elif packet.packet_type in (EVENT, BINARY_EVENT):
+            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+            if self.manager.is_connected(sid, namespace):
+                problem = Invalid({"payload": ["Not a packet that can be read."]})
+                self._acknowledge(eio_sid, namespace, packet.id, self._on_failure(problem))
+
+    def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
+        super()._handle_connect(eio_sid, namespace, data)
+        if eio_sid not in self.eio.sockets:
+            # It has closed while the handler ran; nobody was told, since it was not in yet.
+            self._handle_disconnect(eio_sid, namespace)
 
     def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         super()._handle_eio_disconnect(eio_sid, reason)

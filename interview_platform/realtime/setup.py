@@ -15,6 +15,7 @@ from ..core.settings import Settings
 from ..interviews.service import InterviewService
 from ..session_log.service import SessionLog
 from .acknowledgements import failure
+from .attendance import Attendance
 from .connections import Connection, Connections
 from .namespace import InterviewNamespace
 from .rooms import NAMESPACE, Rooms
@@ -40,14 +41,16 @@ def install(
     socketio.init_app(app, on_failure=failure, cors_allowed_origins=list(settings.client_origins))
     server, connections = socketio.server, Connections()
     rooms = Rooms(server, broadcaster, connections)
+    attendance = Attendance(connections, rooms, interviews, session_log)
 
     def disconnect(connection: Connection) -> None:
         server.disconnect(connection.socket_id, NAMESPACE)
 
-    sentinel = Sentinel(connections, auth, disconnect)
+    sentinel = Sentinel(connections, auth, attendance, disconnect)
     broadcaster.on(SessionEnds.TOPIC, sentinel.on_sessions_ended)
+    rooms.on_change(sentinel.look)
     server.register_namespace(
-        InterviewNamespace(authenticator, interviews, session_log, rooms, connections, sentinel)
+        InterviewNamespace(authenticator, attendance, session_log, rooms, connections, sentinel)
     )
 
     def drain() -> None:

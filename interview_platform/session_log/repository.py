@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-import pymongo
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
@@ -175,8 +174,7 @@ class SessionLogRepository(Repository):
 
         Safe while others write. Builds the indexes first, since it relies on them.
         """
-        with pymongo.timeout(0):
-            self._collection.create_indexes(list(self.INDEXES))
+        self._collection.create_indexes(list(self.INDEXES))
         while mongo.transaction(self._store, self._number_some):
             pass
 

@@ -16,12 +16,21 @@ from tests.pool import IMPORT, everybody, send_csv, to_csv
 from tests.service import Company, Person
 
 CSV = {"Content-Type": "text/csv"}
+# A space of no width, a byte order mark, a mark of direction, and a space that does not break.
+NOBODY_SEES = "\u200b\ufeff\u202e\u00a0\u200b"
 FILE = (
     "name,email,phone,skills,tags,experienceYears,resumeUrl,timezone,notes\n"
     "Ada Lovelace, ADA@example.com ,+49 30 123456,Python|SQL,backend,7.5,"
     "https://example.com/ada.pdf,Europe/London,Met at the fair.\n"
     "Bob Noyce,bob@example.com,,,,,,,\n"
 )
+BOTH_TAKEN = {
+    "created": 2,
+    "skipped": 0,
+    "rejectedCount": 0,
+    "rejected": [],
+    "unknownColumns": [],
+}
 ROWS = "name,email\nAda,ada@example.com\nBob,bob@example.com\n"
 
 
@@ -33,7 +42,7 @@ def created(company: Company) -> list[dict[str, Any]]:
 def test_each_row_makes_a_candidate(company: Company, database: Database[Document]) -> None:
     answer = send_csv(company.admin, FILE)
     assert answer.status_code == 200, answer.text
-    assert answer.json == {"created": 2, "skipped": 0, "rejected": [], "unknownColumns": []}
+    assert answer.json == BOTH_TAKEN
     ada, bob = created(company)
     assert (ada["name"], ada["email"], ada["status"]) == (
         "Ada Lovelace",
@@ -62,6 +71,9 @@ def test_files_of_many_makers_say_the_same(company: Company, database: Database[
         "CR": FILE.replace("\n", "\r").encode(),
         "no end": FILE.rstrip("\n").encode(),
         "semicolons": FILE.replace(",", ";").replace("7.5", "7,5").encode(),
+        "surplus commas": FILE.replace(".\n", ".,,\n").replace(",,\n", ",,, ,\n").encode(),
+        "sep=;": ("sep=;\n" + FILE.replace(",", ";").replace("7.5", "7,5")).encode("utf-8-sig"),
+        "SEP=,": b"\nSEP=, \r\n\n" + FILE.encode(),
         "header": FILE.replace("name,email,phone", '"Name", EMAIL ,Phone').encode(),
         "blank lines": b"\n\n" + FILE.replace("\nBob", "\n,,,\n\nBob").encode(),
         "commas in a cell": FILE.replace("Python|SQL", '"Python, SQL;python"').encode(),
@@ -69,7 +81,7 @@ def test_files_of_many_makers_say_the_same(company: Company, database: Database[
     for maker, content in same.items():
         answer = send_csv(company.admin, content)
         assert answer.status_code == 200, (maker, answer.text)
-        assert answer.json == {"created": 2, "skipped": 0, "rejected": [], "unknownColumns": []}
+        assert answer.json == BOTH_TAKEN, maker
         ada, bob = created(company)
         assert (ada["name"], bob["name"]) == ("Ada Lovelace", "Bob Noyce"), maker
         profile = ada["profile"]
@@ -107,11 +119,12 @@ def test_a_bad_row_stops_no_other_and_is_told_by_its_line(company: Company) -> N
         '"Dan,dan@example.com,,,\n'  # 7, its quotation mark never closed
         "Eve,eve@example.com,,,\n"  # 8
         'Fay,fay@example.com,,"a"b,\n'  # 9
-        "Gil,gil@example.com,,,,,\n"  # 10
+        "Gil,gil@example.com,,,,,x\n"  # 10
         f"Hal,hal@example.com,,{'x' * 65}|{'y' * 65}|ok,\n"  # 11
         f"Ian,ian@example.com,,,{'x' * 200_000}\n"  # 12
         "Joe,joe@example.com,-1,,\n"  # 13
         "Kim,kim@example.com\n"  # 14
+        f"Lea,lea@example.com,,{'x' * 65}|{NOBODY_SEES}|=x|\0,\n"  # 15
     )
     answer = send_csv(company.admin, content)
     assert answer.status_code == 200, answer.text
@@ -128,10 +141,14 @@ def test_a_bad_row_stops_no_other_and_is_told_by_its_line(company: Company) -> N
         {"line": 7, "errors": unreadable},
         {"line": 9, "errors": unreadable},
         {"line": 10, "errors": {"row": ["It has more cells than there are columns."]}},
-        {"line": 11, "errors": {"skills": ["Length must be between 1 and 64."]}},
+        {"line": 11, "errors": {"skills": ["Longer than maximum length 64."]}},
         {"line": 12, "errors": unreadable},
         {"line": 13, "errors": {"experienceYears": ["Not a valid number."]}},
+        {"line": 15, "errors": {"skills": answer.json["rejected"][-1]["errors"]["skills"]}},
     ]
+    # Of a cell with many faults the first few are told.
+    assert len(answer.json["rejected"][-1]["errors"]["skills"]) == 3
+    assert answer.json["rejectedCount"] == 9
     assert (answer.json["created"], answer.json["skipped"]) == (4, 0)
     assert [one["name"] for one in created(company)] == ["Ada", "Bob", "Eve", "Kim"]
     assert created(company)[1]["profile"]["notes"] == "two\nlines"
@@ -171,6 +188,8 @@ def test_who_is_invited_is_written_to(company: Company, database: Database[Docum
 def test_no_formula_comes_in(company: Company) -> None:
     # Full-width signs, too: some spreadsheets take them for the others.
     signs = ["=", "+", "-", "@", "\t=", "\r=", " =", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+    # What hides a sign from the reader hides it from no spreadsheet.
+    signs += [f"{NOBODY_SEES}{sign}" for sign in signs]
     columns = ["name", "email", "skills", "tags", "notes"]
     for column in columns:
         cells = [f"{sign}cmd{number}@example.com" for number, sign in enumerate(signs)]
@@ -181,6 +200,19 @@ def test_no_formula_comes_in(company: Company) -> None:
         answer = send_csv(company.admin, content)
         assert answer.json["created"] == 0, answer.text
         assert [[*row["errors"]] for row in answer.json["rejected"]] == [[column]] * len(cells)
+
+
+def test_a_name_can_be_seen(company: Company) -> None:
+    rows = [{"name": NOBODY_SEES, "email": "eve@example.com"}]
+    answer = send_csv(company.admin, to_csv(rows))
+    assert [[*row["errors"]] for row in answer.json["rejected"]] == [["name"]]
+    named = {"name": f"{NOBODY_SEES}Ada", "email": "ada@example.com"}
+    assert company.admin.post("/api/admin/candidates", named).status_code == 201
+    for body in ({"name": NOBODY_SEES}, {"name": "\u2003 \u00a0"}):
+        path = f"/api/admin/candidates/{created(company)[0]['id']}"
+        refused = company.admin.patch(path, body)
+        assert refused.status_code == 422
+        assert list(refused.json["errors"]["json"]) == ["name"]
 
 
 def test_a_telephone_number_is_no_formula(company: Company) -> None:
@@ -209,6 +241,9 @@ def test_a_file_that_cannot_be_taken_is_refused_as_a_whole(
         (ROWS.encode("utf-16"), 422),
         (ROWS.encode("utf-16-le"), 422),
         (b"\x89PNG\r\n\x1a\n\0\0", 422),
+        (b"sep=;\n" + ROWS.encode(), 422),
+        (b"sep=;\n", 422),
+        (b"sep=|\n" + ROWS.replace(",", "|").encode(), 422),
         (b"name,email\n" + b"a,b\n" * 10_001, 413),
         (b"name,email\n" * 200_001, 413),
         (b"name,email\nA,a@example.com\n" + b"x" * (8 * 1024 * 1024), 413),
@@ -217,6 +252,27 @@ def test_a_file_that_cannot_be_taken_is_refused_as_a_whole(
         answer = send_csv(company.admin, content)
         assert answer.status_code == status, (content[:50], answer.text)
     assert database["candidateprofiles"].count_documents({}) == 0
+
+
+def test_a_file_in_another_charset_is_not_taken_for_utf_8(company: Company) -> None:
+    for charset, status in (
+        ("iso-8859-1", 422),
+        ("windows-1252", 422),
+        ("utf-16", 422),
+        ("no-such-charset", 422),
+        ("utf-8", 200),
+        ('"UTF-8"', 200),
+    ):
+        said = {"Content-Type": f"text/csv; charset={charset}"}
+        sent = company.admin.post(IMPORT, data=ROWS.encode(), headers=said)
+        assert sent.status_code == status, charset
+        file = (io.BytesIO(ROWS.encode()), "people.csv", said["Content-Type"])
+        in_a_form = company.admin.post(IMPORT, data={"file": file})
+        assert in_a_form.status_code == status, charset
+    refused = company.admin.post(
+        IMPORT, data=b"", headers={"Content-Type": "text/csv; charset=latin1"}
+    )
+    assert refused.json["errors"] == {"csv": {"file": ["The file must be text in UTF-8."]}}
 
 
 def test_what_is_no_csv_file_is_refused(company: Company) -> None:
@@ -267,6 +323,9 @@ def test_others_are_served_while_10_000_rows_are_read(company: Company, web: Web
         served = 0
         while not answer.done():
             served += requests.get(f"{web.url}/health", timeout=60).ok
-    assert len(answer.result().json()["rejected"]) == 10_000
+    report = answer.result().json()
+    assert report["rejectedCount"] == 10_000
+    # What goes out in one go is bounded.
+    assert [row["line"] for row in report["rejected"]] == [*range(2, 1_002)]
     # A process that read the file in one go would have answered a few at its ends.
     assert served >= 20

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from interview_platform.core.mongo import Document
 from tests.crowd import Call, all_at_once
-from tests.interviews import NOBODY, book, slot
+from tests.interviews import NOBODY, book, make_lot, slot
 from tests.service import Company, Person
 
 ACTIONS: dict[str, tuple[str, str, Any]] = {
@@ -237,6 +237,52 @@ def test_a_candidate_goes_from_unassigned_over_pending_to_interviewed(company: C
         for action in ("start", "end"):
             assert act(interviewer, action, each["id"]).status_code == 200
         assert lot_status(company, candidate) == "interviewed"
+
+
+def test_a_candidate_whose_interview_is_cancelled_can_be_chosen_again(company: Company) -> None:
+    ada, bob, interviewer = company.candidate(), company.candidate(), company.staff()
+    path = f"/api/admin/lots/{make_lot(company)['id']}"
+    company.admin.post(f"{path}/candidates", {"candidateIds": [bob.id]})
+    for candidate, before in ((ada, "unassigned"), (bob, "shortlisted")):
+        assert lot_status(company, candidate) == before
+        first, live, last = (book(company, candidate, interviewer, hour) for hour in range(3))
+        act(company.admin, "start", live["id"])
+        for interview in (first, last):
+            assert act(company.admin, "cancel", interview["id"]).status_code == 200
+            assert lot_status(company, candidate) == "pending"
+        act(company.admin, "end", live["id"])
+        company.admin.patch(f"/api/admin/candidates/{candidate.id}", {"lotStatus": before})
+
+        for interview in [book(company, candidate, interviewer, hour) for hour in range(2)]:
+            assert lot_status(company, candidate) == "pending"
+            assert act(company.admin, "cancel", interview["id"]).status_code == 200
+        assert lot_status(company, candidate) == before
+    drawn = company.admin.post(f"{path}/draw", {"size": 2, "method": "random"})
+    assert [one["id"] for one in drawn.json["draw"]["selected"]] == [ada.id]
+
+
+def test_a_candidate_whose_interviews_are_cancelled_at_once_can_be_chosen_again(
+    company: Company,
+) -> None:
+    candidate = company.candidate()
+    interviews = [book(company, candidate, company.staff(), hour) for hour in range(4)]
+    method, path, body = ACTIONS["cancel"]
+    answers = all_at_once(
+        company.app,
+        [Call(company.admin, method, path.format(each["id"]), body) for each in interviews],
+    )
+    assert [answer.status_code for answer in answers] == [200] * len(interviews)
+    assert lot_status(company, candidate) == "unassigned"
+
+
+def test_a_decision_about_a_candidate_stands_when_an_interview_is_cancelled(
+    company: Company,
+) -> None:
+    candidate = company.candidate()
+    interview = book(company, candidate, company.staff())
+    company.admin.patch(f"/api/admin/candidates/{candidate.id}", {"lotStatus": "rejected"})
+    assert act(company.admin, "cancel", interview["id"]).status_code == 200
+    assert lot_status(company, candidate) == "rejected"
 
 
 def test_a_decision_about_a_candidate_stands_when_the_interview_ends(company: Company) -> None:

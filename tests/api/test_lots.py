@@ -66,7 +66,11 @@ def test_what_cannot_be_taken_is_refused(company: Company) -> None:
     refused: list[tuple[str, Any]] = [
         ("name", ""),
         ("name", "x" * 201),
+        ("name", "\u200b\u202e"),
+        ("name", "=cmd()"),
+        ("name", "\u200b=cmd()"),
         ("description", "x" * 2_001),
+        ("description", "@cmd"),
         ("status", "lost"),
         ("candidates", [NOBODY]),
         ("createdBy", NOBODY),
@@ -133,6 +137,22 @@ def test_the_list_is_found_by_index(
     assert "COLLSCAN" not in stages(database, asked)
 
 
+def test_what_is_changed_is_looked_up_by_index(
+    company: Company, database: Database[Document]
+) -> None:
+    candidate = company.candidate()
+    with recorded(database) as commands:
+        path = f"{PATH}/{make_lot(company)['id']}"
+        company.admin.patch(path, {"name": "Other"})
+        company.admin.post(f"{path}/draw", {"size": 1, "method": "random"})
+        company.admin.post(f"{path}/candidates", {"candidateIds": [candidate.id]})
+        company.admin.patch(f"/api/admin/candidates/{candidate.id}", {"lotStatus": "hired"})
+        company.admin.delete(f"{path}/candidates/{candidate.id}")
+    assert len([command for command in commands if command.get("update") == "lots"]) == 4
+    # The embedded store reads the whole collection for those.
+    assert not [command for command in commands if "findAndModify" in command]
+
+
 def test_candidates_are_added_by_either_id_once_and_shortlisted(company: Company) -> None:
     lot = make_lot(company)
     ada, bob = company.candidate(), company.candidate()
@@ -175,6 +195,23 @@ def test_ids_that_cannot_be_taken_are_refused(company: Company) -> None:
     assert lot_status(company, candidate.id) == "unassigned"
 
 
+def test_a_deactivated_candidate_is_named_and_nothing_is_changed(company: Company) -> None:
+    lot = make_lot(company)
+    ada, gone = company.candidate(), company.candidate()
+    account = f"/api/admin/candidates/{gone.id}"
+    assert company.admin.patch(account, {"status": "inactive"}).status_code == 200
+    path = f"{PATH}/{lot['id']}/candidates"
+    for gone_id in (gone.id, gone.profile_id):
+        answer = company.admin.post(path, {"candidateIds": [ada.id, gone_id, NOBODY]})
+        assert answer.status_code == 422
+        told = answer.json["errors"]["json"]["candidateIds"]
+        assert told == [f"No such candidate: {NOBODY}.", f"The account is deactivated: {gone_id}."]
+    assert members(company, lot) == []
+    assert lot_status(company, ada.id) == "unassigned"
+    company.admin.patch(account, {"status": "active"})
+    assert company.admin.post(path, {"candidateIds": [gone.id]}).status_code == 200
+
+
 def test_an_archived_lot_takes_nobody(company: Company) -> None:
     lot = make_lot(company)
     ada, bob = company.candidate(), company.candidate()
@@ -184,7 +221,32 @@ def test_an_archived_lot_takes_nobody(company: Company) -> None:
     assert company.admin.post(path, {"candidateIds": [bob.id]}).status_code == 409
     assert members(company, lot) == [ada.profile_id]
     assert lot_status(company, bob.id) == "unassigned"
-    assert company.admin.delete(f"{path}/{ada.id}").status_code == 204
+
+
+def test_of_an_archived_lot_nothing_but_the_state_is_changed(company: Company) -> None:
+    lot = make_lot(company)
+    candidate = company.candidate()
+    path = f"{PATH}/{lot['id']}"
+    company.admin.post(f"{path}/candidates", {"candidateIds": [candidate.id]})
+    assert company.admin.patch(path, {"status": "archived"}).status_code == 200
+    archived = company.admin.get(path).json
+    changes: list[dict[str, Any]] = [
+        {"name": "Other"},
+        {"description": "Other."},
+        {"criteria": {}},
+        {"name": "Other", "status": "active"},
+    ]
+    for change in changes:
+        answer = company.admin.patch(path, change)
+        assert answer.status_code == 409, change
+        assert answer.json["message"] == "The lot is archived"
+    assert company.admin.delete(f"{path}/candidates/{candidate.id}").status_code == 409
+    assert company.admin.get(path).json == archived
+    assert lot_status(company, candidate.id) == "shortlisted"
+
+    assert company.admin.patch(path, {"status": "active"}).status_code == 200
+    assert company.admin.patch(path, {"name": "Other"}).json["lot"]["name"] == "Other"
+    assert company.admin.delete(f"{path}/candidates/{candidate.id}").status_code == 204
 
 
 def test_a_full_lot_takes_nobody_more(company: Company, database: Database[Document]) -> None:

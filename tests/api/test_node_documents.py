@@ -70,6 +70,8 @@ def node(settings: Settings, database: Database[Document]) -> Iterator[NodeServi
         status="active",
         createdBy=admin["_id"],
     )
+    # Whose account was made the moment before the service was killed.
+    without_profile = user("candidate", "Bob", "bob@example.com")
     task = mongoose(title="FizzBuzz", description="Up to 100.", difficulty="easy")
     people = {"candidate": candidate["_id"], "interviewer": interviewer["_id"]}
     interviews = {
@@ -102,7 +104,7 @@ def node(settings: Settings, database: Database[Document]) -> Iterator[NodeServi
             status="scheduled",
         ),
     }
-    database["users"].insert_many([admin, interviewer, candidate])
+    database["users"].insert_many([admin, interviewer, candidate, without_profile])
     database["candidateprofiles"].insert_one(profile)
     database["lots"].insert_one(lot)
     database["codingtasks"].insert_one(task)
@@ -246,6 +248,34 @@ def test_old_interviews_are_given_a_time_and_an_interviewer(node: NodeService) -
     assert taken_over.status_code == 200, taken_over.text
     in_the_way = node.admin.patch(node.schedule("orphaned"), {"schedule": slot(0)})
     assert in_the_way.status_code == 409
+
+
+def test_an_old_interview_without_a_time_is_given_another_interviewer(node: NodeService) -> None:
+    for name in ("undated", "orphaned", "endless"):
+        answer = node.admin.patch(node.schedule(name), {"interviewerId": node.admin.id})
+        assert answer.status_code == 200, answer.text
+        assert answer.json["interview"]["interviewer"]["id"] == node.admin.id
+
+
+def test_candidates_without_a_profile_are_given_one(node: NodeService, settings: Settings) -> None:
+    with Services(settings) as services:
+        sync_schema(services.repositories)
+    assert node.database["candidateprofiles"].count_documents({}) == 2
+    listed = node.admin.get("/api/admin/candidates", q="bob").json["candidates"]
+    assert [one["email"] for one in listed] == ["bob@example.com"]
+    assert listed[0]["profile"]["lotStatus"] == "unassigned"
+    person = Person(node.app.test_client(), listed[0]["id"], email="bob@example.com")
+    own = person.log_in(PASSWORD).get("/api/candidates/me")
+    assert own.json["profile"]["user"]["name"] == "Bob"
+    answer = node.admin.patch(f"/api/admin/candidates/{person.id}", {"skills": ["go"]})
+    assert answer.status_code == 200, answer.text
+    interview = {
+        "candidateId": listed[0]["profile"]["id"],
+        "interviewerId": node.interviewer.id,
+        "schedule": slot(),
+    }
+    assert node.admin.post("/api/admin/interviews", interview).status_code == 201
+    assert node.admin.get("/api/admin/candidates", lotStatus="pending", q="bob").json["candidates"]
 
 
 def test_people_of_old_interviews_are_booked_for_new_ones(node: NodeService) -> None:

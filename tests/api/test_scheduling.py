@@ -16,6 +16,7 @@ from tests.interviews import NOBODY, at, book, make_lot, make_task, slot
 from tests.service import Company, Person
 
 PATH = "/api/admin/interviews"
+TWO_YEARS = 2 * 365 * 24
 
 
 def request_for(candidate: Person, interviewer: Person, start: float = 0) -> dict[str, Any]:
@@ -140,6 +141,12 @@ def test_times_that_cannot_be_are_refused(company: Company, subtests: pytest.Sub
         ("backwards", {"start": at(1), "end": at(0)}, "end"),
         ("too long", {"start": at(0), "end": at(12.001)}, "end"),
         ("past", {"start": at(-48), "end": at(-47)}, "start"),
+        ("far ahead", {"start": at(TWO_YEARS + 24), "end": at(TWO_YEARS + 25)}, "start"),
+        (
+            "the end of time",
+            {"start": "9999-12-31T22:00:00.000Z", "end": "9999-12-31T23:00:00.000Z"},
+            "start",
+        ),
         ("no end", {"start": at(0)}, "end"),
         ("no offset", {"start": at(0).removesuffix("Z"), "end": at(1)}, "start"),
         ("words", {"start": at(0), "end": "soon"}, "end"),
@@ -161,6 +168,7 @@ def test_an_interview_can_begin_now_and_last_twelve_hours(company: Company) -> N
     from_now = {"start": isoformat(now), "end": isoformat(now + timedelta(hours=1))}
     book(company, candidate, interviewer, schedule=from_now)
     book(company, candidate, interviewer, schedule=slot(0, 12))
+    book(company, candidate, interviewer, TWO_YEARS - 48)
 
 
 def test_what_the_service_sets_itself_cannot_be_asked_for(company: Company) -> None:
@@ -328,6 +336,24 @@ def test_a_change_is_checked_like_a_booking(company: Company) -> None:
     assert taken.status_code == 409
     read = company.admin.get(f"/api/interviews/{interview['id']}").json
     assert read["interview"] == interview
+
+
+def test_only_people_who_change_are_checked(company: Company) -> None:
+    candidate, interviewer, other = company.candidate(), company.staff(), company.staff()
+    interview = book(company, candidate, interviewer)
+    for account in (f"candidates/{candidate.id}", f"users/{interviewer.id}"):
+        answer = company.admin.patch(f"/api/admin/{account}", {"status": "inactive"})
+        assert answer.status_code == 200, answer.text
+    path = f"{PATH}/{interview['id']}"
+    assert company.admin.patch(path, {"schedule": slot(2)}).status_code == 200
+    # That they are named again changes nothing.
+    same = {"interviewerId": interviewer.id, "schedule": slot(3)}
+    assert company.admin.patch(path, same).status_code == 200
+    assert company.admin.patch(path, {"interviewerId": other.id}).status_code == 200
+    back = company.admin.patch(path, {"interviewerId": interviewer.id})
+    assert back.status_code == 422
+    assert list(back.json["errors"]["json"]) == ["interviewerId"]
+    assert company.admin.post(f"/api/interviews/{interview['id']}/start").status_code == 200
 
 
 def test_what_an_interview_refers_to_can_be_set_and_taken_away(

@@ -11,9 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 from rq.job import JobStatus
 from rq.registry import FailedJobRegistry
 
+from interview_platform.core.clock import utcnow
 from interview_platform.core.queueing import notification_queue
 from interview_platform.core.security import fingerprint
 from tests.jobs.conftest import OpenDesk
@@ -206,6 +208,19 @@ def test_nobody_is_written_to_who_must_not_be(desk: Desk, sendgrid: Provider, wh
     assert not sendgrid.to(address)
 
 
+def test_an_address_without_an_account_is_not_kept_for_ever(desk: Desk) -> None:
+    unknown = desk.keep({"_id": None}, "password_reset", email="who@example.com", context={})
+    known = desk.keep(desk.person())
+    assert "expiresAt" not in desk.row(unknown)
+
+    desk.services.notifications.dispatch([unknown, known])
+
+    assert desk.closed(unknown)["expiresAt"] > utcnow() + timedelta(days=6)
+    assert "expiresAt" not in desk.closed(known)
+    indexes = desk.services.store["notifications"].index_information()
+    assert indexes["expiresAt_1"]["expireAfterSeconds"] == 0
+
+
 @dataclass(frozen=True)
 class Trouble:
     answers: tuple[Answer, ...]
@@ -217,6 +232,7 @@ class Trouble:
 
 TROUBLE = {
     "too many, twice": Trouble((TOO_MANY, TOO_MANY), "sent", 3, None),
+    "too slow": Trouble((Answer(408),), "sent", 2, None),
     "put off": Trouble((Answer(429, retry_after=3),), "sent", 2, None),
     "broken": Trouble((BROKEN,) * 3, "failed", 3, "SendGrid answered 500 Internal Server Error"),
     "unauthorized": Trouble((UNAUTHORIZED,), "failed", 1, "SendGrid answered 401 Unauthorized"),
@@ -286,7 +302,8 @@ def test_a_failed_notification_is_a_failed_job(desk: Desk, sendgrid: Provider) -
 def test_one_cause_makes_one_notification(desk: Desk, sendgrid: Provider) -> None:
     ada = desk.person()
     first = desk.keep(ada, dedupe_key="ada is invited")
-    assert desk.keep(ada, dedupe_key="ada is invited") == first
+    with pytest.raises(DuplicateKeyError):
+        desk.keep(ada, dedupe_key="ada is invited")
 
     desk.services.notifications.dispatch([first, first])
     desk.closed(first)

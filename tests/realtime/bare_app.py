@@ -64,6 +64,15 @@ class Strict(socketio.Namespace):  # type: ignore[misc]
         return bool(auth["token"] == "good")
 
 
+class Slow(socketio.Namespace):  # type: ignore[misc]
+    def on_connect(self, sid: str, environ: object, auth: object = None) -> None:
+        calls.append("entering")
+        gevent.sleep(0.3)
+
+    def on_disconnect(self, sid: str, reason: str) -> None:
+        calls.append("gone")
+
+
 app = Flask("bare")
 draining = app.extensions["draining"] = Draining()
 server = SocketIO(
@@ -75,6 +84,7 @@ server = SocketIO(
 ).server
 server.register_namespace(Bare("/bare"))
 server.register_namespace(Strict("/strict"))
+server.register_namespace(Slow("/slow"))
 
 draining.on_drain(lambda: server.emit("draining", namespace="/bare", ignore_queue=True))
 draining.on_drain(lambda: 1 / 0)
@@ -92,6 +102,7 @@ def state() -> dict[str, object]:
         "greenlets": sum(not greenlet.dead for greenlet in greenlets),
         "sockets": len(server.eio.sockets),
         "calls": calls,
+        "namespaces": list(server.manager.get_namespaces()),
     }
 
 

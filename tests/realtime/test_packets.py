@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from websocket import ABNF
+from websocket import ABNF, WebSocket
 
 from tests.realtime.bare_server import Live, echoes, hanging_up, serve, text, wait_until
 
@@ -30,30 +30,18 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         ["42/bare,"],
         ["42/bare,{}"],
         ["42/bare,[]"],
+        ['42/bare,["echo",NaN]'],
         ['42/bare,[["echo"]]'],
         ['42/bare,["connect",{}]'],
         ['42/bare,["disconnect","x"]'],
         ['42/bare,["*","echo"]'],
-        ['42/bare,1["echo",NaN]'],
-        ['42/bare,1["echo","\\ud800"]'],
-        ['42/bare,1["echo",'],
-        [f'42/bare,1["note",{"[" * 300}{"]" * 300}]'],
-        [f'42/bare,1["note",{"[" * 9000}{"]" * 9000}]'],
+        ['42/elsewhere,1["echo",NaN]'],
         ["43/bare,[]"],
         ["43/bare,1{}"],
         ["43/bare,1[]"],
         ['44/bare,{"message":"x"}'],
-        ["40/bare,[1]"],
-        ['450-/bare,1["echo"]'],
-        ['4511-/bare,1["echo"]'],
         ['4999999999-/bare,1["echo"]'],
         ['451-/elsewhere,1["echo"]', b"x"],
-        [f'451-/bare,1["echo",{PLACEHOLDER}]'],
-        ['451-/bare,1["echo"]', b"x"],
-        ['451-/bare,1["echo",{"_placeholder":true}]', b"x"],
-        ['451-/bare,1["echo",{"_placeholder":true,"num":[]}]', b"x"],
-        [f'451-/bare,1["echo",{PLACEHOLDER},{PLACEHOLDER}]', b"x"],
-        [f'452-/bare,1["echo",{PLACEHOLDER},{SECOND}]', b"x" * 700_000, b"x" * 700_000],
         [b"x"],
     ],
     ids=lambda packets: str(packets[0])[:40],
@@ -63,12 +51,60 @@ def test_malformed_packets_are_refused_and_harm_nothing(
 ) -> None:
     with hanging_up(live.joined()) as bystander, hanging_up(live.joined()) as connection:
         calls = live.state()["calls"]
-        for packet in packets:
-            opcode = ABNF.OPCODE_TEXT if isinstance(packet, str) else ABNF.OPCODE_BINARY
-            connection.send(packet, opcode)
+        send(connection, packets)
         assert echoes(connection, "still here")
         assert echoes(bystander, "unharmed")
         assert live.state()["calls"] == calls
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        ["42/bare,7"],
+        ['42/bare,7["connect",{}]'],
+        ['42/bare,7["echo",NaN]'],
+        ['42/bare,7["echo","\\ud800"]'],
+        ['42/bare,7["echo",'],
+        [f'42/bare,7["note",{"[" * 300}{"]" * 300}]'],
+        [f'42/bare,7["note",{"[" * 9000}{"]" * 9000}]'],
+        ['450-/bare,7["echo"]'],
+        ['4511-/bare,7["echo"]'],
+        ['45999999999-/bare,7["echo"]'],
+        [f'451-/bare,7["echo",{PLACEHOLDER}]'],
+        ['451-/bare,7["echo"]', b"x"],
+        ['451-/bare,7["echo",{"_placeholder":true}]', b"x"],
+        ['451-/bare,7["echo",{"_placeholder":true,"num":[]}]', b"x"],
+        [f'451-/bare,7["echo",{PLACEHOLDER},{PLACEHOLDER}]', b"x"],
+        [f'452-/bare,7["echo",{PLACEHOLDER},{SECOND}]', b"x" * 700_000, b"x" * 700_000],
+    ],
+    ids=lambda packets: str(packets[0])[:40],
+)
+def test_whoever_waits_for_an_answer_to_a_malformed_packet_gets_one(
+    live: Live, packets: list[str | bytes]
+) -> None:
+    with hanging_up(live.joined()) as connection:
+        calls = live.state()["calls"]
+        send(connection, packets)
+        connection.send('42/bare,8["echo",8]')
+        refusal = '{"ok":false,"error":"Some fields are not valid"}'
+        assert text(connection) == f"43/bare,7[{refusal}]"
+        assert text(connection) == '43/bare,8[{"ok":true,"value":8}]'
+        assert live.state()["calls"] == calls
+
+
+@pytest.mark.parametrize("shown", ["[1]", '"good"', "1", '{"token":"\\ud800"}', '{"token":"good"'])
+def test_a_connection_that_cannot_be_read_has_shown_nothing(live: Live, shown: str) -> None:
+    with hanging_up(live.websocket()) as connection:
+        connection.send(f"40/strict,{shown}")
+        assert text(connection).startswith("44/strict,")
+        connection.send('40/strict,{"token":"good"}')
+        assert text(connection).startswith("40/strict,")
+
+
+def send(connection: WebSocket, packets: list[str | bytes]) -> None:
+    for packet in packets:
+        opcode = ABNF.OPCODE_TEXT if isinstance(packet, str) else ABNF.OPCODE_BINARY
+        connection.send(packet, opcode)
 
 
 def test_a_client_s_events_are_handled_in_the_order_sent(live: Live) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_long_polling_alone_serves_too(live: Live) -> None:
     assert len(requests.get(session, timeout=5).text.split("\x1e")) == 100
     assert requests.post(session, data="1", timeout=5).text == "OK"
     assert requests.post(session, data="1", timeout=5).status_code == 400
+
+
+def test_a_client_that_leaves_while_it_is_let_in_leaves_nothing_behind(live: Live) -> None:
+    session = polling_session(live)
+    with ThreadPoolExecutor() as pool:
+        entering = pool.submit(requests.post, session, data="40/slow,", timeout=5)
+        wait_until(lambda: live.state()["calls"][-1:] == ["entering"])
+        assert requests.post(session, data="1", timeout=5).status_code == 200
+        entering.result()
+    wait_until(lambda: live.state()["calls"][-1:] == ["gone"])
+    assert "/slow" not in live.state()["namespaces"]
 
 
 def test_pywsgi_serves_websockets_too(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ ROUTES: dict[str, Row] = {
     "GET /metrics": ALL,
     "GET /api": ALL,
     "GET /api/openapi.json": ALL,
+    "GET /api/docs": ALL,
     "GET /api/docs/": ALL,
     "GET /api/docs/<path:path>": ALL,
     # With an admin in place, it takes an admin.

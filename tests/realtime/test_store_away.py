@@ -1,0 +1,107 @@
+"""Sockets while the store is away: what needs it is refused, and nothing is left half done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from redis import Redis
+from websocket import create_connection
+
+from interview_platform.core.settings import Settings
+from interview_platform.local.stores import EmbeddedMongo
+from tests.live import DEADLINE, wait_until
+from tests.meeting import Connect, Meeting, StartWeb
+from tests.service import PASSWORD, Company, make_settings
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
+    """A store of the test's own, which it may stop."""
+    with EmbeddedMongo(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def settings(store: EmbeddedMongo, redis_db_url: str) -> Settings:
+    return make_settings(store.url, "away", redis_db_url)
+
+
+def test_8_a_token_s_end_needs_no_store_and_a_newcomer_is_told_what_lacks(
+    company: Company, start_web: StartWeb, connect: Connect, store: EmbeddedMongo
+) -> None:
+    web = start_web(JWT_EXPIRES_IN="4s", LOG_LEVEL="info")
+    person, lasting = company.staff(), connect(company.admin, web.url)
+    login = {"email": person.email, "password": PASSWORD}
+    answer = requests.post(f"{web.url}/api/auth/login", json=login, timeout=10).json()
+    person.token = answer["token"]
+    ending = connect(person, web.url)
+    address = f"ws://127.0.0.1:{web.port}/socket.io/?EIO=4&transport=websocket"
+    with closing(create_connection(address, timeout=DEADLINE)) as newcomer, away(store):
+        newcomer.send(f"40/interview,{json.dumps({'token': company.admin.token})}")
+        wait_until(lambda: not ending.connected, "the socket's end", 4 + 5)
+        assert lasting.connected
+        assert str(newcomer.recv()).startswith("0{")
+        assert newcomer.recv() == '44/interview,{"message":"unavailable"}'
+        wait_until(lambda: "cannot be checked" in web.log.read_text(), "the store's absence")
+    wait_until(lambda: "are checked again" in web.log.read_text(), "the store's return")
+    told = web.log.read_text()
+    assert told.count("cannot be checked") == 1
+    assert "Traceback" not in told
+
+
+def test_leaving_needs_no_log(
+    connect: Connect, meeting: Meeting, start_web: StartWeb, store: EmbeddedMongo
+) -> None:
+    web = start_web()
+    ida, cleo = connect(meeting.interviewer, web.url), connect(meeting.candidate, web.url)
+    for person in (ida, cleo):
+        assert person.join(meeting.id)["ok"]
+    here = {"interviewId": meeting.id}
+    page = {**here, "codeSnapshot": "x" * 500_000}
+    with away(store):
+        for _ in range(40):
+            cleo.send("codeUpdate", page)
+        # More than that many bytes do not wait.
+        assert cleo.call("codeUpdate", page)["error"]["code"] == "unavailable"
+        assert cleo.call("leaveRoom", here) == {"ok": True}
+        assert ida.next("userLeft") == {"socketId": cleo.id}
+        assert cleo.call("leaveRoom", here)["error"]["code"] == "forbidden"
+
+
+def test_a_join_that_cannot_be_confirmed_is_undone(
+    connect: Connect,
+    meeting: Meeting,
+    start_web: StartWeb,
+    store: EmbeddedMongo,
+    redis_client: Redis,
+) -> None:
+    web = start_web()
+    ida, cleo = connect(meeting.interviewer, web.url), connect(meeting.candidate, web.url)
+    assert ida.join(meeting.id)["ok"]
+    with ThreadPoolExecutor(1) as pool:
+        # Holds a join up in its middle: its first admission is behind it, its second ahead.
+        redis_client.client_pause(3_000)
+        joining = pool.submit(cleo.join, meeting.id)
+        time.sleep(0.3)  # nothing tells from outside how far it is
+        with away(store):
+            assert joining.result()["error"]["code"] == "unavailable"
+            assert ida.next("userJoined")["socketId"] == ida.id
+            assert ida.next("userJoined")["socketId"] == cleo.id
+            assert ida.next("userLeft") == {"socketId": cleo.id}
+            refused = cleo.call("chatMessage", {"interviewId": meeting.id, "message": "x"})
+            assert refused["error"]["code"] == "forbidden"
+
+
+@contextmanager
+def away(store: EmbeddedMongo) -> Iterator[None]:
+    """Have the store away for as long as the block takes."""
+    store.stop()
+    yield
+    store.start()

@@ -1,0 +1,160 @@
+"""Settings: typed, checked all at once, and silent about secrets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from interview_platform.core.settings import Settings, SettingsError, development_secret
+from tests.live import ROOT
+
+PRODUCTION = {
+    "APP_ENV": "production",
+    "JWT_SECRET": "s" * 32,
+    "MONGO_URI": "mongodb://db",
+    "REDIS_URL": "redis://cache",
+    "CLIENT_ORIGIN": "https://app.example.com",
+}
+
+
+def faults(**environ: str) -> set[str]:
+    """Return the names of the settings that `environ` has wrong."""
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env(environ)
+    return {fault.partition(":")[0] for fault in refused.value.faults}
+
+
+def test_every_fault_is_told_at_once() -> None:
+    wrong = {
+        "APP_ENV": "staging",
+        "PORT": "x",
+        "LOG_LEVEL": "loud",
+        "MONGO_URI": "postgres://db",
+        "MONGO_DB_NAME": "a/b",
+        "REDIS_URL": "db:6379",
+        "JWT_SECRET": "short",
+        "JWT_EXPIRES_IN": "soon",
+        "BCRYPT_SALT_ROUNDS": "3",
+        "CLIENT_ORIGIN": "example.com",
+        "CLIENT_LINK_URL": "javascript:alert(1)",
+        "TRUSTED_PROXIES": "-1",
+        "EMAIL_FROM": "Interviews",
+        "TWILIO_FROM_NUMBER": "030 123456",
+    }
+    assert faults(**wrong) == wrong.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("15m", 900), ("2 h", 7200), ("1d", 86400), ("2w", 1209600)]
+)
+def test_durations_have_a_unit(text: str, seconds: int) -> None:
+    settings = Settings.from_env({"JWT_EXPIRES_IN": text})
+    assert settings.jwt_expires_in == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["0s", "15", "-1d", "1y", "1.5h", "9999999w", "1d 2h", "\u0661d"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    assert faults(JWT_EXPIRES_IN=text) == {"JWT_EXPIRES_IN"}
+
+
+@pytest.mark.parametrize("name", ["a.b", "a b", "$x", 'a"b', "x" * 64, "ä"])
+def test_what_cannot_name_a_database_is_refused(name: str) -> None:
+    assert faults(MONGO_DB_NAME=name) == {"MONGO_DB_NAME"}
+
+
+@pytest.mark.parametrize("sender", ["a@example.com", "Interviews <a@example.com>"])
+def test_mail_comes_from_an_address(sender: str) -> None:
+    assert Settings.from_env({"EMAIL_FROM": sender}).email_from == sender
+
+
+@pytest.mark.parametrize("sender", ["Interviews", "Interviews <>", "a@", "@b", "a b@example.com"])
+def test_what_holds_no_address_is_refused(sender: str) -> None:
+    assert faults(EMAIL_FROM=sender) == {"EMAIL_FROM"}
+
+
+@pytest.mark.parametrize("number", ["030123456", "+030123456", "+49", "+49 30 123456", "+1" * 9])
+def test_messages_come_from_a_number_with_a_country_code(number: str) -> None:
+    assert faults(TWILIO_FROM_NUMBER=number) == {"TWILIO_FROM_NUMBER"}
+
+
+def test_production_insists_on_what_keeps_it_safe() -> None:
+    assert Settings.from_env(PRODUCTION).production
+    for name, value in (
+        ("JWT_SECRET", ""),
+        ("JWT_SECRET", "s" * 31),
+        ("MONGO_URI", ""),
+        ("REDIS_URL", ""),
+        ("CLIENT_ORIGIN", "https://app.example.com, *"),
+    ):
+        assert faults(**{**PRODUCTION, name: value}) == {name}
+    assert faults(APP_ENV="production") == {"JWT_SECRET", "MONGO_URI", "REDIS_URL"}
+    assert faults(APP_ENV="test") == {"JWT_SECRET"}
+
+
+def test_no_secret_is_in_a_printed_setting() -> None:
+    secrets = {
+        "JWT_SECRET": "hidden-jwt-secret-of-thirty-two-bytes",
+        "PASSWORD_PEPPER": "hidden-pepper",
+        "MONGO_URI": "mongodb://me:hidden-mongo@db",
+        "REDIS_URL": "redis://:hidden-redis@db",
+        "METRICS_TOKEN": "hidden-metrics",
+        "SENDGRID_API_KEY": "hidden-sendgrid",
+        "TWILIO_AUTH_TOKEN": "hidden-twilio",
+    }
+    settings = Settings.from_env(secrets)
+    assert {getattr(settings, name.lower()) for name in secrets} == set(secrets.values())
+    assert "hidden" not in repr(settings)
+
+
+def test_a_secret_that_is_wrong_is_not_told() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env({"JWT_SECRET": "hidden", "MONGO_URI": "hidden", "REDIS_URL": "hidden"})
+    assert "hidden" not in str(refused.value)
+
+
+def test_processes_that_start_at_once_agree_on_development_s_secret(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path;"
+        "from interview_platform.core.settings import development_secret;"
+        "sys.stdin.read(1); print(development_secret(Path(sys.argv[1])))"
+    )
+    data_dir = tmp_path / "new" / "var"
+    start, release = os.pipe()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(data_dir)],
+            cwd=ROOT,
+            stdin=start,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    os.close(start)
+    os.write(release, b"go now")
+    os.close(release)
+    told = {process.communicate(timeout=30)[0].strip() for process in processes}
+    assert told == {development_secret(data_dir)}
+    assert len(told.pop()) >= 32
+    assert [path.name for path in data_dir.iterdir()] == ["jwt-secret"]
+    assert (data_dir / "jwt-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_data_dir_that_cannot_be_made_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.touch()
+    for name in ("MONGO_URI", "REDIS_URL", "JWT_SECRET", "APP_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MONGO_URI", "mongodb://db")
+    monkeypatch.setenv("REDIS_URL", "redis://db")
+    monkeypatch.setenv("DATA_DIR", str(file / "var"))
+    with pytest.raises(SettingsError, match="DATA_DIR"):
+        Settings.load()
