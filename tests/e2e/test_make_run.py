@@ -202,8 +202,7 @@ def test_production_refuses_embedded_stores(checkout: Path, start: StartRun) -> 
 
 
 def test_a_failed_release_starts_neither_web_nor_worker(checkout: Path, start: StartRun) -> None:
-    # A name that no database can have.
-    run = start(PORT="0", MONGO_URI="mongodb://127.0.0.1:1", MONGO_DB_NAME="a b")
+    run = start(PORT="0", MONGO_URI="mongodb://127.0.0.1:1")
     assert run.wait() == 1
     assert "web started" not in run.log.read_text()
     assert processes_in(checkout) == []
