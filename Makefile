@@ -21,7 +21,7 @@ seed: $(INSTALLED) ## Fill the pool of the running service with candidates
 	@$(PYTHON) -m tools.seed
 
 test: $(INSTALLED) ## Run the tests: make test ARGS="-k login"
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and who imports whom
 	$(PYTHON) -m ruff check .

@@ -149,7 +149,8 @@ def working(desk: Desk, log_file: Path, *, ready: bool = True) -> Iterator[Worke
             wait_until(lambda: worker.is_ready(desk.services.redis), "the worker")
         yield worker
         if process.poll() is None:
-            assert worker.terminate() == 0
+            status = worker.terminate()
+            assert status == 0, f"it ended with {status}:\n{log_file.read_text()}"
     finally:
         if process.poll() is None:
             for pid in [process.pid, *worker.children()]:
