@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from interview_platform.core.settings import Settings
+from interview_platform.local.stores import free_port
 
 ROOT = Path(__file__).parents[1]
 DEADLINE = 20.0
@@ -37,14 +37,6 @@ def wait_until(probe: Callable[[], T], what: str = "it", deadline: float = DEADL
             return value
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come true within {deadline} s")
-
-
-def free_port() -> int:
-    """Return a port on the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.live import ROOT, free_port, wait_until
+from interview_platform.local.stores import free_port
+from tests.live import ROOT, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc")
 

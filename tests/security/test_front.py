@@ -13,13 +13,13 @@ import requests
 
 from interview_platform.app import create_app
 from interview_platform.core.settings import Settings
+from interview_platform.local.stores import free_port
 from tests.live import (
     ROOT,
     RefusedError,
     SocketPerson,
     WebProcess,
     environment,
-    free_port,
     procfile_command,
     wait_until,
 )
