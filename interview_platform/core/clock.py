@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utcnow() -> datetime:
@@ -14,6 +16,11 @@ def utcnow() -> datetime:
 def milliseconds(moment: datetime) -> int:
     """Return `moment` as milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)
+
+
+def from_milliseconds(value: int) -> datetime:
+    """Return the moment that is `value` milliseconds after the epoch, in UTC."""
+    return EPOCH + timedelta(milliseconds=value)
 
 
 def isoformat(moment: datetime) -> str:

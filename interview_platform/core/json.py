@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import orjson
 from bson import ObjectId
-from flask import Response
-from flask.json.provider import JSONProvider
 
+from .canonical import canonical
 from .clock import isoformat
+
+# Of what `stream` yields, at least.
+_PIECE_BYTES = 64 * 1024
 
 
 def loads(text: str | bytes) -> Any:
@@ -33,20 +36,19 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-class StrictJSONProvider(JSONProvider):
-    """Flask's JSON by the two functions above."""
+def stream(value: Any) -> Iterator[bytes]:
+    """Yield the JSON of `value` in large pieces; an iterator in it becomes a list.
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        return loads(s)
-
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
-        return dumps(obj).decode()
-
-    def response(self, *args: Any, **kwargs: Any) -> Response:
-        body = dumps(self._prepare_response_obj(args, kwargs))
-        response = Response(mimetype="application/json")
-        response.set_data(body)
-        return response
+    Each iterator is asked for the next item when the one before is written, so what they
+    yield need not fit the memory. Values that JSON lacks are spelled as in `canonical`.
+    """
+    piece = bytearray()
+    for token in _tokens(value):
+        piece += token
+        if len(piece) >= _PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -60,6 +62,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _tokens(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Iterator):
+        yield b"["
+        for number, item in enumerate(value):
+            yield b"," if number else b""
+            yield from _tokens(item)
+        yield b"]"
+    elif isinstance(value, dict) and any(isinstance(part, Iterator) for part in value.values()):
+        yield b"{"
+        for number, (name, part) in enumerate(value.items()):
+            yield (b"," if number else b"") + canonical(name) + b":"
+            yield from _tokens(part)
+        yield b"}"
+    else:
+        yield canonical(value)
 
 
 def _default(value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar
 
 import pymongo
-from pymongo import IndexModel, MongoClient, WriteConcern
+from pymongo import ASCENDING, IndexModel, MongoClient, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -22,10 +23,14 @@ Store = Database[Document]
 Session = ClientSession
 
 OPERATION_TIMEOUT_MS = 10_000
+ANSWER_TIMEOUT = 3.0
+"""Seconds for what somebody on a socket waits for, before anything else can be done."""
 PING_TIMEOUT = 2.0  # seconds
 TRANSIENT = "TransientTransactionError"
 
 _NAMESPACE_EXISTS = 48
+# How many documents one step of a walk reads.
+_WALKED_AT_ONCE = 200
 
 T = TypeVar("T")
 
@@ -58,6 +63,11 @@ def answers(store: Store) -> bool:
         return bool(store.command("ping"))
 
 
+def soon() -> AbstractContextManager[object]:
+    """Give the operations of a block `ANSWER_TIMEOUT` together; PyMongo's errors follow."""
+    return pymongo.timeout(ANSWER_TIMEOUT)
+
+
 def describe(error: PyMongoError) -> str:
     """Return the type and code of `error`, for logs: its message may quote documents."""
     code = getattr(error, "code", None)
@@ -77,6 +87,22 @@ class Repository:
 
     def upgrade(self) -> None:
         """Give documents of an older shape the fields that `INDEXES` and the queries rely on."""
+
+    def _walk(
+        self, match: Mapping[str, Any], projection: Mapping[str, Any] | None = None
+    ) -> Iterator[Document]:
+        """Yield every document that matches, by id; an index must list those by `_id`.
+
+        A few at a time, with no cursor open meanwhile: whoever asks may take their time.
+        """
+        query = dict(match)
+        while True:
+            found = self._collection.find(query, projection).sort("_id", ASCENDING)
+            some = list(found.limit(_WALKED_AT_ONCE))
+            yield from some
+            if len(some) < _WALKED_AT_ONCE:
+                return
+            query["_id"] = {"$gt": some[-1]["_id"]}
 
 
 def transaction(store: Store, body: Callable[[Session], T]) -> T:

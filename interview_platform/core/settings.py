@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import os
 import re
 import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,10 +21,14 @@ from dotenv import load_dotenv
 Environment = Literal["development", "test", "production"]
 
 MIN_SECRET_BYTES = 32
+SIGNING_KEY_BYTES = 32
 
 # What MongoDB takes on every platform, and in at most 63 bytes.
 _DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+# By RFC 7064 and RFC 7065.
+_STUN = re.compile(r"stuns?:[^\s/?]+")
+_TURN = re.compile(r"turns?:[^\s/?]+(\?transport=(udp|tcp))?")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DURATION = re.compile(r"([0-9]+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -49,6 +55,7 @@ class Settings:
     mongo_db_name: str
     redis_url: str = field(repr=False)
     jwt_secret: str = field(repr=False)
+    signing_key: str = field(repr=False)
     jwt_expires_in: timedelta
     refresh_expires_in: timedelta
     bcrypt_salt_rounds: int
@@ -58,6 +65,9 @@ class Settings:
     client_origins: tuple[str, ...]
     client_link_url: str
     trusted_proxies: int
+    sockets_per_address: int
+    sockets_per_person: int
+    events_per_second: int
     metrics_token: str = field(repr=False)
     sendgrid_api_key: str = field(repr=False)
     email_from: str
@@ -67,6 +77,14 @@ class Settings:
     twilio_from_number: str
     twilio_base_url: str
     provider_timeout: timedelta
+    livekit_url: str
+    livekit_api_key: str
+    livekit_api_secret: str = field(repr=False)
+    stun_urls: tuple[str, ...]
+    turn_urls: tuple[str, ...]
+    turn_secret: str = field(repr=False)
+    telemetry_require_consent: bool
+    gaze_retention: timedelta
 
     @property
     def production(self) -> bool:
@@ -76,8 +94,8 @@ class Settings:
     def load(cls) -> Settings:
         """Read `.env` and the environment, as a process that serves or works does.
 
-        The environment wins over `.env`. Development's own secret is made where none is
-        set. Raises `SettingsError`, also where a store is not configured: only
+        The environment wins over `.env`. Secrets of its own are made where development
+        may go without any. Raises `SettingsError`, also where a store is not configured: only
         `interview_platform.local` starts embedded ones.
         """
         load_dotenv(".env")
@@ -92,9 +110,12 @@ class Settings:
         ]
         if missing:
             raise SettingsError(missing)
-        if settings.jwt_secret:
-            return settings
-        return replace(settings, jwt_secret=development_secret(settings.data_dir))
+        kept = settings.data_dir
+        return replace(
+            settings,
+            jwt_secret=settings.jwt_secret or development_secret(kept / "jwt-secret"),
+            signing_key=settings.signing_key or development_secret(kept / "signing-key"),
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -118,6 +139,7 @@ class Settings:
             mongo_db_name=read.database_name("MONGO_DB_NAME", "smart_interview"),
             redis_url=read.url("REDIS_URL", "", ("redis", "rediss", "unix")),
             jwt_secret=read.text("JWT_SECRET"),
+            signing_key=read.key("SIGNING_KEY", SIGNING_KEY_BYTES),
             jwt_expires_in=read.duration("JWT_EXPIRES_IN", "1d"),
             refresh_expires_in=read.duration("REFRESH_EXPIRES_IN", "30d"),
             bcrypt_salt_rounds=read.integer("BCRYPT_SALT_ROUNDS", 12, 4, 16),
@@ -129,6 +151,9 @@ class Settings:
                 "CLIENT_LINK_URL", "http://localhost:3000/welcome", ("http", "https")
             ),
             trusted_proxies=read.integer("TRUSTED_PROXIES", 0, 0, 10),
+            sockets_per_address=read.integer("SOCKETS_PER_ADDRESS", 100, 1, 1_000_000),
+            sockets_per_person=read.integer("SOCKETS_PER_PERSON", 20, 1, 1_000_000),
+            events_per_second=read.integer("EVENTS_PER_SECOND", 200, 1, 1_000_000),
             metrics_token=read.text("METRICS_TOKEN"),
             sendgrid_api_key=read.text("SENDGRID_API_KEY"),
             email_from=read.sender("EMAIL_FROM"),
@@ -142,6 +167,14 @@ class Settings:
                 "TWILIO_BASE_URL", "https://api.twilio.com", ("http", "https")
             ),
             provider_timeout=read.duration("PROVIDER_TIMEOUT", "10s"),
+            livekit_url=read.url("LIVEKIT_URL", "", ("wss", "ws", "https", "http")),
+            livekit_api_key=read.text("LIVEKIT_API_KEY"),
+            livekit_api_secret=read.text("LIVEKIT_API_SECRET"),
+            stun_urls=read.servers("STUN_URLS", _STUN, "stun:stun.example.com:3478"),
+            turn_urls=read.servers("TURN_URLS", _TURN, "turn:turn.example.com:3478?transport=udp"),
+            turn_secret=read.text("TURN_SECRET"),
+            telemetry_require_consent=read.flag("TELEMETRY_REQUIRE_CONSENT", "true"),
+            gaze_retention=read.duration("GAZE_RETENTION", "30d"),
         )
         read.faults += settings._faults()
         if read.faults:
@@ -154,13 +187,31 @@ class Settings:
             faults.append(f"JWT_SECRET: must be at least {MIN_SECRET_BYTES} bytes")
         if not self.jwt_secret and self.app_env != "development":
             faults.append("JWT_SECRET: is required outside development")
+        faults += _incomplete(
+            LIVEKIT_URL=self.livekit_url,
+            LIVEKIT_API_KEY=self.livekit_api_key,
+            LIVEKIT_API_SECRET=self.livekit_api_secret,
+        )
+        faults += _incomplete(TURN_URLS=self.turn_urls, TURN_SECRET=self.turn_secret)
         if self.production:
+            if not self.signing_key:
+                faults.append("SIGNING_KEY: is required in production")
             for name, value in (("MONGO_URI", self.mongo_uri), ("REDIS_URL", self.redis_url)):
                 if not value:
                     faults.append(f"{name}: is required in production, which has no embedded store")
+            if 0 < len(self.livekit_api_secret.encode()) < MIN_SECRET_BYTES:
+                faults.append(f"LIVEKIT_API_SECRET: must be at least {MIN_SECRET_BYTES} bytes")
             if "*" in self.client_origins:
                 faults.append("CLIENT_ORIGIN: '*' is refused in production")
         return faults
+
+
+def _incomplete(**group: object) -> list[str]:
+    """Return a fault for each setting that is missing out of a group that goes together."""
+    if not any(group.values()):
+        return []
+    others = " and ".join(group)
+    return [f"{name}: is missing, as {others} go together" for name in group if not group[name]]
 
 
 class _Reader:
@@ -174,12 +225,25 @@ class _Reader:
         # An empty value in .env means "not set", as it did in the service this one replaces.
         return self._environ.get(name, "").strip() or default
 
+    def key(self, name: str, size: int) -> str:
+        value = self.text(name)
+        try:
+            fits = not value or len(b64decode(value, validate=True)) == size
+        except binascii.Error:
+            fits = False
+        if not fits:
+            self.faults.append(f"{name}: must be {size} bytes in base64")
+        return value
+
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, default).lower()
         if value not in allowed:
             self.faults.append(f"{name}: must be one of {', '.join(allowed)}")
             return default
         return value
+
+    def flag(self, name: str, default: str) -> bool:
+        return self.choice(name, default, ("true", "false")) == "true"
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
@@ -207,6 +271,13 @@ class _Reader:
             self.faults.append(f"{name}: must be up to 63 letters, digits, _ or -")
         return value
 
+    def servers(self, name: str, form: re.Pattern[str], example: str) -> tuple[str, ...]:
+        urls = tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+        for url in urls:
+            if not form.fullmatch(url):
+                self.faults.append(f"{name}: '{url}' is not an address such as {example}")
+        return urls
+
     def sender(self, name: str) -> str:
         value = self.text(name)
         if value and not _ADDRESS.fullmatch(parseaddr(value)[1]):
@@ -231,15 +302,15 @@ class _Reader:
         return origins
 
 
-def development_secret(data_dir: Path) -> str:
-    """Return the secret kept under `data_dir`, made at random on first use.
+def development_secret(path: Path) -> str:
+    """Return the secret kept at `path`: 32 bytes in base64, made at random on first use.
 
-    Two processes that start at once agree on one secret. Raises `SettingsError` where it
+    Processes that start at once agree on one secret. Raises `SettingsError` where it
     cannot be kept.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        return _kept_secret(data_dir / "jwt-secret")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _kept_secret(path)
     except OSError as error:
         raise SettingsError([f"DATA_DIR: cannot be written to: {error}"]) from error
 
@@ -249,7 +320,7 @@ def _kept_secret(path: Path) -> str:
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(b64encode(secrets.token_bytes(MIN_SECRET_BYTES)).decode())
         # A link appears whole or not at all, and only for the first to make it.
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)

@@ -7,6 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -18,11 +19,20 @@ from websockets.http11 import Request
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
+from .ratelimit import Bucket
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-RECEIVE_BYTES = 64 * 1024
-CLOSE_TIMEOUT = 4.0
+RECEIVE_BYTES = 16 * 1024
+FRAMES_PER_SECOND = 1_000
+FRAMES_AT_ONCE = 5_000
+"""Frames beyond this are read more slowly: those that hold nothing cost time too."""
+
+TURN = 0.005
+"""Seconds for which a peer's messages are handled before other greenlets have their turn."""
+
+CLOSE_TIMEOUT = 3.0
 """Seconds that a peer has to answer a close frame, or to hear why it is being cut off."""
 
 _HANDSHAKE_HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
@@ -38,10 +48,12 @@ class WebSocket:
     Messages of more than `max_size` bytes, all fragments taken together, close the
     connection with 1009. No extension is negotiated, so nothing is larger in memory than
     it was on the wire. Serves gunicorn's gevent worker and gevent.pywsgi.
+
+    One greenlet may wait for messages and another send some; any may close or cut. Nothing
+    times out but closing: whoever runs it watches `stalled`, and asks for signs of life.
     """
 
-    socket: socket.socket
-    """Where the bytes go. python-engineio gives it a timeout, in seconds, by this name."""
+    _socket: socket.socket
 
     def __init__(self, handler: Callable[[WebSocket], object], max_size: int) -> None:
         self._handler = handler
@@ -52,7 +64,15 @@ class WebSocket:
         self._fragments = bytearray()
         self._is_text = False
         self._writing = Semaphore()
+        self._pace = Bucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
         self._deadline: gevent.Greenlet[[], None] | None = None
+        self._offered_at = 0.0
+        self._turn_began = 0.0
+
+    @property
+    def stalled(self) -> float:
+        """For how many seconds the peer has taken nothing of what it is being sent."""
+        return monotonic() - self._offered_at if self._offered_at else 0.0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = self._protocol.accept(_request(environ))
@@ -62,9 +82,10 @@ class WebSocket:
             ]
             start_response(f"{response.status_code} {response.reason_phrase}", headers)
             return (bytes(response.body),)
-        self.socket = _socket_of(environ)
+        self._socket = _socket_of(environ)
+        self._socket.settimeout(None)
         try:
-            self.socket.sendall(response.serialize())
+            self._write(response.serialize())
             self._handler(self)
         finally:
             self._finish()
@@ -75,48 +96,68 @@ class WebSocket:
 
     def wait(self) -> str | bytes | None:
         """Return the next message, or None once the connection is closed."""
+        if monotonic() - self._turn_began > TURN:
+            # A peer with much to say must not have the hub to itself.
+            gevent.sleep(0)
+            self._turn_began = monotonic()
         while not self._messages and self._protocol.state is State.OPEN:
             self._receive()
         return self._messages.popleft() if self._messages else None
 
-    def send(self, message: str | bytes) -> None:
-        """Send one message. Raises OSError where the connection is closed or breaks."""
+    def send(self, *messages: str | bytes) -> None:
+        """Send messages, in as few writes as can be, and wait until the peer takes them.
+
+        Raises OSError where the connection is closed or breaks.
+        """
         try:
-            if isinstance(message, str):
-                self._protocol.send_text(message.encode())
-            else:
-                self._protocol.send_binary(message)
+            for message in messages:
+                if isinstance(message, str):
+                    self._protocol.send_text(message.encode())
+                else:
+                    self._protocol.send_binary(message)
         except InvalidState as error:
             raise OSError("the WebSocket is closed") from error
         self._flush()
 
     def close(self) -> None:
         """Start the closing handshake; `wait` returns None within `CLOSE_TIMEOUT` seconds."""
-        if self._deadline is None:
-            self._deadline = gevent.spawn_later(CLOSE_TIMEOUT, self._cut)
+        self.end_soon()
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             with suppress(OSError):
                 self._flush()
 
+    def end_soon(self) -> None:
+        """Have the connection cut off unless it has closed within `CLOSE_TIMEOUT` seconds."""
+        if self._deadline is None:
+            self._deadline = gevent.spawn_later(CLOSE_TIMEOUT, self.cut)
+
+    def cut(self) -> None:
+        """End the connection at once, and wake whoever reads from it or writes to it."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def _receive(self) -> None:
         try:
-            data = self.socket.recv(RECEIVE_BYTES)
+            data = self._socket.recv(RECEIVE_BYTES)
         except OSError:
             data = b""
         if not data:
-            self._cut()
+            self.cut()
             self._protocol.receive_eof()
             return
         self._protocol.receive_data(data)
+        frames = self._protocol.events_received()
         try:
-            for event in self._protocol.events_received():
+            for event in frames:
                 if isinstance(event, Frame):
                     self._collect(event)
         except UnicodeDecodeError:
             self._protocol.fail(CloseCode.INVALID_DATA)
         with suppress(OSError):
             self._flush()
+        if delay := self._pace.owe(len(frames)):
+            gevent.sleep(delay)
 
     def _collect(self, frame: Frame) -> None:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -137,13 +178,22 @@ class WebSocket:
             frames = self._protocol.data_to_send()
             try:
                 if data := b"".join(frames):
-                    self.socket.sendall(data)
+                    self._write(data)
                 if SEND_EOF in frames:
-                    self.socket.shutdown(socket.SHUT_WR)
+                    self._socket.shutdown(socket.SHUT_WR)
             except OSError:
                 # Part of a frame may have left: nothing after it would make sense.
-                self._cut()
+                self.cut()
                 raise
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                self._offered_at = monotonic()
+                rest = rest[self._socket.send(rest) :]
+        finally:
+            self._offered_at = 0.0
 
     def _finish(self) -> None:
         """Close, and read on until the peer has closed too: unread data would reset the
@@ -154,11 +204,6 @@ class WebSocket:
             self._messages.clear()
         if self._deadline is not None:
             self._deadline.kill(block=False)
-
-    def _cut(self) -> None:
-        """End the connection at once, and wake whoever reads from it or writes to it."""
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _request(environ: WSGIEnvironment) -> Request:

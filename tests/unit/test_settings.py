@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64decode
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.live import ROOT
 PRODUCTION = {
     "APP_ENV": "production",
     "JWT_SECRET": "s" * 32,
+    "SIGNING_KEY": "s" * 43 + "=",
     "MONGO_URI": "mongodb://db",
     "REDIS_URL": "redis://cache",
     "CLIENT_ORIGIN": "https://app.example.com",
@@ -38,6 +41,7 @@ def test_every_fault_is_told_at_once() -> None:
         "MONGO_DB_NAME": "a/b",
         "REDIS_URL": "db:6379",
         "JWT_SECRET": "short",
+        "SIGNING_KEY": "short",
         "JWT_EXPIRES_IN": "soon",
         "BCRYPT_SALT_ROUNDS": "3",
         "CLIENT_ORIGIN": "example.com",
@@ -45,6 +49,14 @@ def test_every_fault_is_told_at_once() -> None:
         "TRUSTED_PROXIES": "-1",
         "EMAIL_FROM": "Interviews",
         "TWILIO_FROM_NUMBER": "030 123456",
+        "TELEMETRY_REQUIRE_CONSENT": "perhaps",
+        "GAZE_RETENTION": "0d",
+        "LIVEKIT_URL": "video.example.com",
+        "LIVEKIT_API_KEY": "",
+        "LIVEKIT_API_SECRET": "",
+        "STUN_URLS": "stun:example.com, turn:example.com",
+        "TURN_URLS": "turn:",
+        "TURN_SECRET": "",
     }
     assert faults(**wrong) == wrong.keys()
 
@@ -82,38 +94,69 @@ def test_messages_come_from_a_number_with_a_country_code(number: str) -> None:
     assert faults(TWILIO_FROM_NUMBER=number) == {"TWILIO_FROM_NUMBER"}
 
 
+@pytest.mark.parametrize(
+    "complete",
+    [
+        {"LIVEKIT_URL": "wss://a", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"},
+        {"TURN_URLS": "turn:a:3478?transport=tcp,turns:a", "TURN_SECRET": "s"},
+    ],
+)
+def test_what_goes_together_is_set_together(complete: dict[str, str]) -> None:
+    Settings.from_env(complete)
+    for name in complete:
+        assert faults(**{**complete, name: ""}) == {name}
+
+
+@pytest.mark.parametrize("url", ["example.com", "stun://a", "stun:a b", "turn:a?transport=sctp"])
+def test_servers_have_addresses_of_their_kind(url: str) -> None:
+    assert faults(STUN_URLS=url) == {"STUN_URLS"}
+    assert faults(TURN_URLS=url, TURN_SECRET="s") == {"TURN_URLS"}
+
+
 def test_production_insists_on_what_keeps_it_safe() -> None:
     assert Settings.from_env(PRODUCTION).production
     for name, value in (
         ("JWT_SECRET", ""),
         ("JWT_SECRET", "s" * 31),
+        ("SIGNING_KEY", ""),
+        ("SIGNING_KEY", "s" * 32),
+        ("SIGNING_KEY", "?" * 44),
         ("MONGO_URI", ""),
         ("REDIS_URL", ""),
         ("CLIENT_ORIGIN", "https://app.example.com, *"),
     ):
         assert faults(**{**PRODUCTION, name: value}) == {name}
-    assert faults(APP_ENV="production") == {"JWT_SECRET", "MONGO_URI", "REDIS_URL"}
+    video = {"LIVEKIT_URL": "wss://a", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s" * 31}
+    assert faults(**PRODUCTION, **video) == {"LIVEKIT_API_SECRET"}
+    required = {"JWT_SECRET", "SIGNING_KEY", "MONGO_URI", "REDIS_URL"}
+    assert faults(APP_ENV="production") == required
     assert faults(APP_ENV="test") == {"JWT_SECRET"}
 
 
 def test_no_secret_is_in_a_printed_setting() -> None:
     secrets = {
         "JWT_SECRET": "hidden-jwt-secret-of-thirty-two-bytes",
+        "SIGNING_KEY": "hiddensigningkeyhiddensigningkeyhiddensign8=",
         "PASSWORD_PEPPER": "hidden-pepper",
         "MONGO_URI": "mongodb://me:hidden-mongo@db",
         "REDIS_URL": "redis://:hidden-redis@db",
         "METRICS_TOKEN": "hidden-metrics",
         "SENDGRID_API_KEY": "hidden-sendgrid",
         "TWILIO_AUTH_TOKEN": "hidden-twilio",
+        "LIVEKIT_API_SECRET": "hidden-livekit",
+        "TURN_SECRET": "hidden-turn",
     }
-    settings = Settings.from_env(secrets)
+    others = {"LIVEKIT_URL": "wss://a", "LIVEKIT_API_KEY": "k", "TURN_URLS": "turn:a"}
+    settings = Settings.from_env({**secrets, **others})
     assert {getattr(settings, name.lower()) for name in secrets} == set(secrets.values())
     assert "hidden" not in repr(settings)
 
 
 def test_a_secret_that_is_wrong_is_not_told() -> None:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_env({"JWT_SECRET": "hidden", "MONGO_URI": "hidden", "REDIS_URL": "hidden"})
+        Settings.from_env(
+            dict.fromkeys(("JWT_SECRET", "SIGNING_KEY", "MONGO_URI", "REDIS_URL"), "hidden")
+        )
     assert "hidden" not in str(refused.value)
 
 
@@ -123,11 +166,11 @@ def test_processes_that_start_at_once_agree_on_development_s_secret(tmp_path: Pa
         "from interview_platform.core.settings import development_secret;"
         "sys.stdin.read(1); print(development_secret(Path(sys.argv[1])))"
     )
-    data_dir = tmp_path / "new" / "var"
+    path = tmp_path / "new" / "var" / "jwt-secret"
     start, release = os.pipe()
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(data_dir)],
+            [sys.executable, "-c", program, str(path)],
             cwd=ROOT,
             stdin=start,
             stdout=subprocess.PIPE,
@@ -139,10 +182,26 @@ def test_processes_that_start_at_once_agree_on_development_s_secret(tmp_path: Pa
     os.write(release, b"go now")
     os.close(release)
     told = {process.communicate(timeout=30)[0].strip() for process in processes}
-    assert told == {development_secret(data_dir)}
-    assert len(told.pop()) >= 32
-    assert [path.name for path in data_dir.iterdir()] == ["jwt-secret"]
-    assert (data_dir / "jwt-secret").stat().st_mode & 0o777 == 0o600
+    assert told == {development_secret(path)}
+    assert len(b64decode(told.pop())) == 32
+    assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_development_makes_each_secret_that_it_may_go_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("JWT_SECRET", "SIGNING_KEY", "APP_ENV", "DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MONGO_URI", "mongodb://db")
+    monkeypatch.setenv("REDIS_URL", "redis://db")
+    made = Settings.load()
+    assert made.jwt_secret != made.signing_key
+    assert len(b64decode(made.signing_key)) == 32
+    assert Settings.load() == made
+    monkeypatch.setenv("SIGNING_KEY", PRODUCTION["SIGNING_KEY"])
+    assert Settings.load() == replace(made, signing_key=PRODUCTION["SIGNING_KEY"])
 
 
 def test_a_data_dir_that_cannot_be_made_is_a_fault(
@@ -151,7 +210,7 @@ def test_a_data_dir_that_cannot_be_made_is_a_fault(
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "file"
     file.touch()
-    for name in ("MONGO_URI", "REDIS_URL", "JWT_SECRET", "APP_ENV"):
+    for name in ("MONGO_URI", "REDIS_URL", "JWT_SECRET", "SIGNING_KEY", "APP_ENV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MONGO_URI", "mongodb://db")
     monkeypatch.setenv("REDIS_URL", "redis://db")
