@@ -3,6 +3,9 @@
 import { io } from "socket.io-client";
 
 const [url, token, interviewId] = process.argv.slice(2);
+
+// What Yjs says of an "x" inserted into an empty text, by client 7.
+const edit = new Uint8Array([1, 1, 7, 0, 4, 1, 4, ...new TextEncoder().encode("code"), 1, 120, 0]);
 const room = io(`${url}/interview`, { auth: { token }, reconnection: false });
 const heard = [];
 room.onAny((event, data) => heard.push([event, data]));
@@ -23,7 +26,7 @@ room.on("connect", async () => {
     joined,
     await room.emitWithAck("signal", { interviewId, payload: { type: "offer", sdp: "v=0" } }),
     await room.emitWithAck("codeUpdate", { interviewId, codeSnapshot: "let x = 1;" }),
-    await room.emitWithAck("codeUpdate", { interviewId, update: new Uint8Array([1, 2, 3]) }),
+    await room.emitWithAck("codeUpdate", { interviewId, update: edit }),
     await room.emitWithAck("chatMessage", { interviewId, message: "hello from JavaScript" }),
     await room.emitWithAck("chatMessage", { interviewId }),
     await room.emitWithAck("leaveRoom", { interviewId }),

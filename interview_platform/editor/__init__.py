@@ -1,0 +1,1 @@
+"""The shared document of an interview: a Yjs text, its keyframes, and its state at any moment."""

@@ -1,0 +1,314 @@
+"""The shared document: one text that many write at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from secrets import randbits
+from typing import Any
+
+from pycrdt import Doc, Text
+
+from ..core.errors import Conflict, Invalid, TooLarge
+from .edits import Edit, edits_between, edits_in_bytes, rebased
+from .order import ends_with
+from .update import ROOT, Struct, Update, read, read_vector
+
+# How long the text may be, and one update of it, in bytes.
+MAX_TEXT = 1024 * 1024
+MAX_UPDATE = 256 * 1024
+# What the document may weigh with the traces of what was deleted, in bytes.
+MAX_STATE = 4 * 1024 * 1024
+
+# What changed in the text, from its start: {"retain": n}, {"insert": text}, {"delete": n},
+# with lengths in bytes of UTF-8.
+Delta = list[dict[str, Any]]
+
+# An update that says nothing.
+EMPTY = b"\x00\x00"
+
+# Updates that are kept apart until they are folded into one state.
+_TAIL = 1000
+# What an edit weighs in an update beside its text, in bytes, at the most.
+_EDIT_FRAME = 64
+
+
+class Document:
+    """A Yjs document with the text `code` and nothing else.
+
+    Updates of others are to be checked before they are applied; one that is refused leaves
+    the document as it was. What this costs: some 50 us for a keystroke in a text of any
+    length; updates of over 8 KiB, and texts that differ much, take milliseconds and belong
+    on a thread. One thread at a time, whichever: the caller sees to that.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._begin()
+
+    @classmethod
+    def of(cls, states: Iterable[bytes]) -> Document:
+        """Return the document that `states` make together: states or updates, in any order.
+
+        Raises `Invalid` for what is none.
+        """
+        document = cls()
+        for state in states:
+            document._merge(state)
+        document._survey()
+        return document
+
+    @classmethod
+    def written(cls, text: str) -> Document:
+        """Return a document that begins with `text`, whatever its length."""
+        document = cls()
+        document._note(document._make([Edit(0, 0, text)], ""))
+        return document
+
+    @property
+    def text(self) -> str:
+        return str(self._text)
+
+    @property
+    def size(self) -> int:
+        """The length of the text in UTF-8, in bytes."""
+        return len(self._text)
+
+    def vector(self) -> bytes:
+        """Return the state vector: what this document has of each client."""
+        return self._doc.get_state()
+
+    def since(self, vector: bytes | None) -> bytes:
+        """Return as an update what the holder of `vector` lacks, all of it without one.
+
+        Raises `Invalid` for a vector that is none.
+        """
+        if vector is None:
+            return self._doc.get_update()
+        read_vector(vector)
+        return self._doc.get_update(vector)
+
+    def check(self, update: bytes) -> None:
+        """Check that `update` is an edit of the text that can be taken as it is.
+
+        Raises `Invalid` for what is malformed or no plain editing, `TooLarge` beyond
+        `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
+        that are not here.
+        """
+        if len(update) > MAX_UPDATE:
+            raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
+        structs, deletions = content = read(update)
+        ends = ends_with(structs, self._clocks)
+        if ends is None or any(
+            clock + length > (ends.get(client) or self._clocks.get(client, 0))
+            for client, clock, length in deletions
+        ):
+            raise Conflict("Edits before this one are missing")
+        self._check_characters(content)
+        if not structs:
+            return
+        inserted = sum(
+            len(struct.text.encode())
+            for struct in structs
+            if struct.text and struct.clock + struct.length > self._clocks.get(struct.client, 0)
+        )
+        if not self._has_room_for(inserted) and not self._fits(update):
+            raise _text_too_large()
+        self._check_weight(len(update))
+
+    def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:
+        """Work `update` in, and return what of it was new, as an update; None if nothing was.
+
+        Raises what `check` raises. One that is `trusted`, since it was checked before, may
+        come before those that it rests on: it is worked in once they have come.
+        """
+        if not trusted:
+            self.check(update)
+        return self._note(self._merge(update))
+
+    def edit_to(self, text: str, base: str | None = None) -> bytes | None:
+        """Edit the document as somebody did who saw `base` and has now `text`.
+
+        Makes the smallest edits that do. What others have changed since `base` (None: they
+        saw the text as it is) stays changed. Returns the edits as an update, None if nothing
+        changes. Raises `Invalid` for text that is not Unicode and `TooLarge` beyond
+        `MAX_TEXT` or `MAX_STATE`.
+        """
+        if len(_encoded(text)) > MAX_TEXT:
+            raise _text_too_large()
+        current = self.text
+        if base is None or base == current:
+            edits = edits_between(current, text)
+        else:
+            edits = rebased(edits_between(base, text), edits_between(base, current), len(base))
+        if not edits:
+            return None
+        inserted = sum(len(edit.text.encode()) for edit in edits)
+        deleted = sum(len(current[start:stop].encode()) for start, stop, _ in edits)
+        if self.size + inserted - deleted > MAX_TEXT:
+            raise _text_too_large()
+        if inserted:
+            self._check_weight(inserted + _EDIT_FRAME * len(edits))
+        return self._note(self._make(edits, current))
+
+    @contextmanager
+    def watched(self, tell: Callable[[Delta], None]) -> Iterator[None]:
+        """Have `tell` called with each change of the text meanwhile."""
+
+        def hear(event: Any) -> None:
+            tell(event.delta)
+
+        subscription = self._text.observe(hear)
+        try:
+            yield
+        finally:
+            self._text.unobserve(subscription)
+
+    def _begin(self) -> None:
+        """Make the document anew, out of what it is known to have held."""
+        # Of 32 bits, as Yjs has them: an id stands in an update for every edit.
+        self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
+        self._text = self._doc.get(ROOT, type=Text)
+        for part in self._parts:
+            self._doc.apply_update(part)
+        self._survey()
+
+    def _survey(self) -> None:
+        """Take note of the document as a whole."""
+        state = self._doc.get_update()
+        self._parts = [state]
+        self._clocks = read_vector(self._doc.get_state())
+        # At the most: measured again when the bounds come near.
+        self._text_size, self._weight = self.size, len(state)
+        # By client, the clocks of the second halves of characters beyond the first plane.
+        self._halves: dict[int, set[int]] = {}
+        if max(self.text, default="") > "\uffff":
+            self._note_halves(read(state).structs)
+
+    def _merge(self, update: bytes) -> bytes | None:
+        return self._safely(lambda: self._doc.apply_update(update))
+
+    def _safely(self, change: Callable[[], None]) -> bytes | None:
+        """Make a change and return it; where it fails the document is as before."""
+        doc = self._doc
+        changes: list[bytes] = []
+        # For this change alone: the library never lets go of a document that is observed.
+        subscription = doc.observe(lambda event: changes.append(event.update))
+        try:
+            change()
+        except ValueError as error:
+            raise Invalid({"update": ["Not a Yjs update."]}) from error
+        except BaseException as error:
+            # The library's panics are no Exceptions, and may leave a change half made.
+            if type(error).__module__ != "pyo3_runtime":
+                raise
+            self._begin()
+            raise Invalid({"update": ["Cannot be worked in."]}) from error
+        finally:
+            doc.unobserve(subscription)
+        return changes[0] if changes and changes[0] != EMPTY else None
+
+    def _make(self, edits: Sequence[Edit], current: str) -> bytes | None:
+        places = list(edits_in_bytes(edits, current))
+
+        def change() -> None:
+            with self._doc.transaction():
+                # From the end, so that no edit moves the place of another.
+                for start, stop, text in reversed(places):
+                    if stop > start:
+                        del self._text[start:stop]
+                    if text:
+                        self._text.insert(start, text)
+
+        return self._safely(change)
+
+    def _note(self, new: bytes | None) -> bytes | None:
+        """Take note of what has just been worked in."""
+        if new is None:
+            return None
+        self._parts.append(new)
+        try:
+            structs = read(new).structs
+        except Invalid:
+            self._survey()
+            return new
+        for struct in structs:
+            self._clocks[struct.client] = struct.clock + struct.length
+            if struct.text:
+                self._text_size += len(struct.text.encode())
+        self._note_halves(structs)
+        self._weight += len(new)
+        if len(self._parts) > _TAIL:
+            self._parts = [self._doc.get_update()]
+        return new
+
+    def _note_halves(self, structs: Iterable[Struct]) -> None:
+        for struct in structs:
+            if struct.text and not struct.text.isascii():
+                halves = set(_second_halves(struct))
+                if halves:
+                    self._halves.setdefault(struct.client, set()).update(halves)
+
+    def _check_characters(self, content: Update) -> None:
+        """Check that no character of two UTF-16 units is cut in two: its halves are no text."""
+        halves = self._halves
+        for struct in content.structs:
+            text = struct.text
+            if text and not text.isascii():
+                own = set(_second_halves(struct))
+                if self._clocks.get(struct.client) in own:
+                    raise _cut()
+                if own:
+                    before = halves.get(struct.client, set())
+                    halves = {**halves, struct.client: before | own}
+        if not halves:
+            return
+        for struct in content.structs:
+            if struct.left and struct.left[1] + 1 in halves.get(struct.left[0], ()):
+                raise _cut()
+            if struct.right and struct.right[1] in halves.get(struct.right[0], ()):
+                raise _cut()
+        for client, clock, length in content.deletions:
+            if not halves.get(client, frozenset()).isdisjoint((clock, clock + length)):
+                raise _cut()
+
+    def _has_room_for(self, inserted: int) -> bool:
+        if self._text_size + inserted > MAX_TEXT:
+            self._text_size = self.size
+        return self._text_size + inserted <= MAX_TEXT
+
+    def _fits(self, update: bytes) -> bool:
+        """Try whether the text stays within its bounds with `update`, which may delete, too."""
+        trial = Document.of(self._parts)
+        trial._merge(update)
+        return trial.size <= MAX_TEXT
+
+    def _check_weight(self, added: int) -> None:
+        if self._weight + added > MAX_STATE:
+            self._weight = len(self._doc.get_update())
+        if self._weight + added > MAX_STATE:
+            raise TooLarge("The document holds too much that was deleted")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid({"codeSnapshot": ["Not valid Unicode text."]}) from error
+
+
+def _second_halves(struct: Struct) -> Iterator[int]:
+    clock = struct.clock
+    for character in struct.text or "":
+        clock += 1
+        if character > "\uffff":
+            yield clock
+            clock += 1
+
+
+def _text_too_large() -> TooLarge:
+    return TooLarge(f"A document holds at most {MAX_TEXT} bytes")
+
+
+def _cut() -> Invalid:
+    return Invalid({"update": ["Cuts a character in two."]})

@@ -1,0 +1,150 @@
+"""Playing the log of an interview: the document, as it was at each number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..core.mongo import Document as Stored
+from .document import Delta, Document
+from .edits import edits_between, edits_in_bytes
+from .statistics import Statistics
+from .update import units
+
+# How many numbers of the log lie between two keyframes.
+KEYFRAME_EVERY = 500
+
+# What a document is written in where nothing says so.
+PLAIN = "plaintext"
+
+# The types of log entries that are played.
+PLAYED = ("code", "system")
+
+
+class Playback:
+    """The document after number `seq` of a log, with all that `/code` and its kin tell.
+
+    `cursors` says, by user's id, where that person's last edit left them, in bytes of UTF-8.
+    """
+
+    def __init__(self, keyframe: Stored | None = None) -> None:
+        self.seq = 0
+        self.document = Document()
+        self.language = PLAIN
+        self.cursors: dict[str, int] = {}
+        self.statistics = Statistics()
+        if keyframe:
+            self.seq = keyframe["seq"]
+            self.document = Document.of([keyframe["state"]])
+            self.language = keyframe["language"]
+            self.cursors = dict(keyframe["cursors"])
+            self.statistics = Statistics.of(keyframe["statistics"])
+        self._text = self.document.text.encode()
+
+    def play(self, entries: Iterable[Stored]) -> list[Stored]:
+        """Play the next entries; returns the keyframes that come before the last of them."""
+        return list(self._play(entries))
+
+    def advance(self, seq: int) -> list[Stored]:
+        """Go on to number `seq`, all before it being played; returns the keyframes passed."""
+        return list(self._advance(seq))
+
+    def offsets(self) -> dict[str, int]:
+        """Return where each person's cursor is, in UTF-16 units."""
+        return {
+            user_id: units(self._text[:place].decode()) for user_id, place in self.cursors.items()
+        }
+
+    def _play(self, entries: Iterable[Stored]) -> Iterator[Stored]:
+        for entry in entries:
+            yield from self._advance(entry["seq"] - 1)
+            # None once it is erased.
+            data = entry.get("data") or {}
+            if entry["type"] == "code":
+                self._edit(entry, data)
+            elif data.get("event") == "code.language":
+                self.language = data["language"]
+            elif data.get("event") == "code.run":
+                self.statistics.count_run(entry)
+
+    def _advance(self, seq: int) -> Iterator[Stored]:
+        first = self.seq - self.seq % KEYFRAME_EVERY + KEYFRAME_EVERY
+        for due in range(first, seq + 1, KEYFRAME_EVERY):
+            yield self._keyframe(due)
+        self.seq = seq
+
+    def _keyframe(self, seq: int) -> Stored:
+        return {
+            "seq": seq,
+            "state": self.document.since(None),
+            "language": self.language,
+            "cursors": dict(self.cursors),
+            "statistics": self.statistics.keep(),
+        }
+
+    def _edit(self, entry: Stored, data: Stored) -> None:
+        self.language = data.get("language", self.language)
+        if data.get("origin") == "starter":
+            # What an older service logged before the birth is in the text it was born with.
+            self.document = Document.of([data["update"]])
+            self._text = self.document.text.encode()
+            self.cursors.clear()
+        elif "update" in data:
+            with self.document.watched(lambda delta: self._change(entry, delta)):
+                self.document.apply(data["update"], trusted=True)
+        elif "codeSnapshot" in data:
+            text = data["codeSnapshot"]
+            self.document = Document.written(text)
+            if delta := _delta(self._text.decode(), text):
+                self._change(entry, delta)
+
+    def _change(self, entry: Stored, delta: Delta) -> None:
+        """Follow a change of the text."""
+        deleted = self._rewrite(delta)
+        actor = entry.get("actor")
+        person = str(actor["userId"]) if actor else None
+        at = 0
+        for step in delta:
+            if "retain" in step:
+                at += step["retain"]
+                continue
+            length = len(step["insert"].encode()) if "insert" in step else -step["delete"]
+            for other, place in self.cursors.items():
+                if place > at:
+                    self.cursors[other] = max(at, place + length)
+            at += max(0, length)
+            if person:
+                self.cursors[person] = at
+        if actor:
+            self.statistics.count_edit(entry, delta, deleted)
+
+    def _rewrite(self, delta: Delta) -> int:
+        """Bring the text up to date, and return how many characters are gone."""
+        text, pieces, at, deleted = self._text, [], 0, 0
+        for step in delta:
+            if "insert" in step:
+                pieces.append(step["insert"].encode())
+            elif "retain" in step:
+                pieces.append(text[at : at + step["retain"]])
+                at += step["retain"]
+            else:
+                deleted += len(text[at : at + step["delete"]].decode())
+                at += step["delete"]
+        pieces.append(text[at:])
+        self._text = b"".join(pieces)
+        return deleted
+
+
+def _delta(old: str, new: str) -> Delta:
+    """Return what turns `old` into `new`."""
+    delta: list[dict[str, Any]] = []
+    at = 0
+    for start, stop, text in edits_in_bytes(edits_between(old, new), old):
+        if start > at:
+            delta.append({"retain": start - at})
+        if text:
+            delta.append({"insert": text})
+        if stop > start:
+            delta.append({"delete": stop - start})
+        at = stop
+    return delta

@@ -1,0 +1,330 @@
+"""The shared document: checks before anything is taken, and edits made out of whole texts."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from gevent.threadpool import ThreadPool
+from pycrdt import Doc
+
+from interview_platform.core.errors import Conflict, Invalid, ServiceError, TooLarge
+from interview_platform.editor import document as module
+from interview_platform.editor import edits as edits_module
+from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
+from interview_platform.editor.edits import Edit, edits_between, line_changes, rebased
+from tests import typing_trace
+from tests.yjs import deleted, deletions, section, skip, typed, update
+
+LETTERS = "ab\n\r🦉é"
+
+
+def made(text: str, edits: list[Edit]) -> str:
+    """Return what `edits` make of `text`."""
+    for start, stop, inserted in reversed(edits):
+        text = text[:start] + inserted + text[stop:]
+    return text
+
+
+def refused(document: Document, bad: bytes, error: type[ServiceError]) -> None:
+    """Check that `bad` is refused, and that nothing of it stays."""
+    before = document.text, document.since(None)
+    with pytest.raises(error):
+        document.check(bad)
+    with pytest.raises(error):
+        document.apply(bad)
+    assert (document.text, document.since(None)) == before
+
+
+def test_a_session_of_typing_ends_as_it_did() -> None:
+    here, there = Document(), Document()
+    text = ""
+    for number, (at, length, inserted) in enumerate(typing_trace.patches()):
+        text = text[:at] + inserted + text[at + length :]
+        if number % 9 == 0:
+            new = here.edit_to(text)
+            if new is not None:
+                assert there.apply(new) == new
+    here.edit_to(typing_trace.end())
+    there.apply(here.since(there.vector()))
+    assert here.text == there.text == typing_trace.end()
+    assert Document.of([there.since(None)]).text == typing_trace.end()
+
+
+def test_what_was_new_is_told_and_nothing_twice() -> None:
+    document = Document.written("one")
+    other = Document.of([document.since(None)])
+    first, second = other.edit_to("one two"), other.edit_to("one two three")
+    assert first is not None
+    assert second is not None
+    assert document.apply(first) == first
+    assert document.apply(first) is None
+    both = other.since(None)
+    new = document.apply(both)
+    assert new is not None
+    assert len(new) < len(both)
+    assert document.text == "one two three"
+    assert document.apply(both) is None
+    assert document.edit_to("one two three") is None
+    assert document.since(other.vector()) == module.EMPTY
+
+
+def test_edits_whose_grounds_are_missing_are_refused_so_that_clients_resync() -> None:
+    document = Document.written("base")
+    other = Document.of([document.since(None)])
+    first = other.edit_to("base, more")
+    second = other.edit_to("base, more and more")
+    removal = other.edit_to("base and more")
+    assert first is not None
+    assert second is not None
+    assert removal is not None
+    for late in (second, removal):
+        refused(document, late, Conflict)
+    document.apply(first)
+    document.apply(second)
+    document.apply(removal)
+    assert document.text == other.text == "base and more"
+
+
+@pytest.mark.parametrize(
+    "circular",
+    [
+        update(section(5, 0, typed("a", left=(5, 0)))),
+        update(section(5, 0, typed("a", left=(6, 0))), section(6, 0, typed("b", left=(5, 0)))),
+        update(section(5, 0, typed("a", right=(6, 1))), section(6, 0, typed("b"))),
+        update(section(5, 0, typed("a"), skip(2), typed("b", left=(5, 0)))),
+        update(section(5, 3, typed("a"))),
+        update(deletes=(deletions(5, (0, 1)),)),
+    ],
+)
+def test_edits_that_rest_on_nothing_are_refused(circular: bytes) -> None:
+    refused(Document.written("base"), circular, Conflict)
+
+
+def test_the_clients_of_an_update_may_stand_in_any_order() -> None:
+    chain = [section(1, 0, typed("a"), typed("c", left=(2, 0)), typed("e", left=(3, 0)))]
+    chain += [section(2, 0, typed("b", left=(1, 0))), section(3, 0, typed("d", left=(1, 1)))]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        document = Document()
+        document.apply(update(*(chain[place] for place in order)))
+        assert document.text == "abcde"
+
+
+def test_trusted_edits_may_come_in_any_order() -> None:
+    source = Document()
+    updates = [source.edit_to("x" * count) for count in range(1, 40)]
+    Random(3).shuffle(updates)
+    document = Document()
+    for one in updates:
+        assert one is not None
+        document.apply(one, trusted=True)
+    assert document.text == source.text
+    assert document.vector() == source.vector()
+    document.apply(source.edit_to("whole") or b"")
+    assert document.text == "whole"
+
+
+def test_characters_are_not_cut_in_two() -> None:
+    document = Document()
+    document.apply(update(section(7, 0, typed("a🦉b"))))
+    for cut in (
+        update(section(8, 0, typed("x", left=(7, 1)))),
+        update(section(8, 0, typed("x", right=(7, 2)))),
+        update(deletes=(deletions(7, (1, 1)),)),
+        update(deletes=(deletions(7, (2, 1)),)),
+        update(deletes=(deletions(7, (0, 2)),)),
+        update(section(7, 3, typed("🦉b", left=(7, 2)))),
+        update(section(8, 0, typed("🦉"), typed("x", left=(8, 0)))),
+    ):
+        refused(document, cut, Invalid)
+    again = Document.of([document.since(None)])
+    refused(again, update(deletes=(deletions(7, (1, 1)),)), Invalid)
+    again.apply(update(section(8, 0, typed("x", left=(7, 0), right=(7, 1)))))
+    again.apply(update(deletes=(deletions(7, (1, 2)),)))
+    assert again.text == "axb"
+
+
+def test_text_and_update_are_bounded() -> None:
+    document = Document()
+    with pytest.raises(TooLarge):
+        document.check(b"\x00" * (MAX_UPDATE + 1))
+    full = "é" * (MAX_TEXT // 2)
+    document.edit_to(full)
+    assert document.size == MAX_TEXT
+    with pytest.raises(TooLarge):
+        document.edit_to(full + "x")
+    with pytest.raises(TooLarge):
+        document.edit_to("x" + full, full)
+    other = Document.of([document.since(None)])
+    vector = other.vector()
+    # As much is deleted as is inserted, so it fits; and sent again it says nothing new.
+    replacing = other.edit_to(full[:-1] + "xy")
+    assert replacing is not None
+    document.apply(replacing)
+    assert document.apply(other.since(vector)) is None
+    assert document.size == MAX_TEXT
+    refused(document, Document.written("x").since(None), TooLarge)
+
+
+def test_what_was_deleted_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = "-" * 400
+    document = Document.written(plain)
+    other = Document.of([document.since(None)])
+    monkeypatch.setattr(module, "MAX_STATE", 3000)
+
+    def type_and_take_back() -> None:
+        for place in range(0, 400, 2):
+            document.edit_to(plain[:place] + "x" + plain[place:])
+            document.edit_to(plain)
+
+    with pytest.raises(TooLarge):
+        type_and_take_back()
+    assert document.text == plain
+    assert 2500 < len(document.since(None)) <= 3000
+    inserted = other.edit_to(plain + "x" * 1000)
+    assert inserted is not None
+    refused(document, inserted, TooLarge)
+    # One can always delete.
+    other = Document.of([document.since(None)])
+    document.apply(other.edit_to(plain[:5]) or b"")
+    document.edit_to("")
+    assert document.text == ""
+
+
+def test_a_panic_of_the_library_leaves_the_document_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = Document.written("abc")
+    document.edit_to("abcd")
+    # Empty sections, which the reader refuses, have this version of the library panic.
+    client = int(next(iter(document._clocks)))
+    panics = update(section(client, 0), section(6, 0, typed("x")))
+    refused(document, panics, Invalid)
+    with pytest.raises(Invalid):
+        document.apply(panics, trusted=True)
+    assert document.text == "abcd"
+    assert document.edit_to("abcde")
+    assert document.text == "abcde"
+    # Whatever it says of itself, nothing that is no panic is taken for one.
+    monkeypatch.setattr(document, "_doc", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        document.apply(b"\x00\x00", trusted=True)
+
+
+class Interrupted:
+    """A document during which somebody presses Ctrl-C."""
+
+    def observe(self, callback: Callable[[Any], None]) -> None:
+        return None
+
+    def unobserve(self, subscription: None) -> None:
+        pass
+
+    def apply_update(self, update: bytes) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_document_can_be_used_on_other_threads_and_is_let_go() -> None:
+    document = Document.written("start\n")
+    pool = ThreadPool(2)
+    for number in range(50):
+        line = f"{number}\n"
+        text = document.text + line
+        assert pool.apply(document.edit_to, (text,))
+        assert document.edit_to(f"# {line}{text}")
+    assert document.text.count("\n") == 101
+    inner: weakref.ref[Doc[Any]] = weakref.ref(document._doc)
+    del document
+    pool.kill()
+    gc.collect()
+    assert inner() is None, "the document is kept in memory for ever"
+
+
+@pytest.mark.parametrize("most", [edits_module.MAX_PAIRS, 60, 6, 0])
+def test_edits_between_two_texts_make_one_of_the_other(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(edits_module, "MAX_PAIRS", most)
+    random = Random(most)
+    for _ in range(500):
+        old, new = ("".join(random.choices(LETTERS, k=random.randrange(25))) for _ in range(2))
+        edits = edits_between(old, new)
+        assert made(old, edits) == new
+        assert all(one.stop < two.start for one, two in pairwise(edits))
+
+
+def test_edits_are_the_smallest_and_bounded_where_much_differs() -> None:
+    assert edits_between("abc", "abc") == []
+    assert edits_between("one two three", "one 2 three") == [Edit(4, 7, "2")]
+    assert edits_between("aaa", "aaaa") == [Edit(3, 3, "a")]
+    random = Random(1)
+    lines = ["".join(random.choices("abcdefgh ", k=60)) + "\n" for _ in range(4000)]
+    old = "".join(lines)
+    lines[10], lines[3990] = "x" + lines[10], lines[3990][:-2] + "\n"
+    edits = edits_between(old, "".join(lines))
+    assert sum(len(text) + stop - start for start, stop, text in edits) == 2
+    # Too many lines to compare: replaced, and right all the same.
+    old, new = "a\n" * 60_000, "b\n" * 60_000
+    assert edits_between(old, new) == [Edit(0, len(old) - 1, new[:-1])]
+    assert line_changes(old.splitlines(), new.splitlines()) == [(0, 60_000, 0, 60_000)]
+
+
+def test_what_others_wrote_survives_an_edit_of_an_older_text() -> None:
+    document = Document.written("def solve(words):\n    pass\n")
+    base = document.text
+    document.edit_to("# theirs 🦉\n" + base + "# at the end\n")
+    document.edit_to(base.replace("pass", "return 1"), base)
+    assert document.text == "# theirs 🦉\ndef solve(words):\n    return 1\n# at the end\n"
+    document = Document.written("one two three four")
+    document.edit_to("one three four")
+    document.edit_to("one 2 two three FOUR", "one two three four")
+    assert document.text == "one 2 three FOUR"
+
+
+def test_an_older_text_s_edits_touch_nothing_of_others() -> None:
+    random = Random(5)
+    for _ in range(600):
+        base = "".join(random.choices(LETTERS, k=random.randrange(20)))
+        mine = made_at_random(random, base, "m")
+        theirs = made_at_random(random, base, "T")
+        document = Document.written(theirs)
+        document.edit_to(mine, base)
+        # What either inserted is there, in order, and nothing that either deleted.
+        ours = edits_between(base, mine)
+        rest = rebased(ours, edits_between(base, theirs), len(base))
+        assert document.text == made(theirs, rest)
+        assert document.text.count("T") == theirs.count("T")
+        assert document.text.count("m") == mine.count("m")
+        if theirs == base:
+            assert document.text == mine
+
+
+def made_at_random(random: Random, text: str, mark: str) -> str:
+    for _ in range(random.randrange(4)):
+        at = random.randrange(len(text) + 1)
+        inserted = mark * random.randrange(3)
+        text = text[:at] + inserted + text[at + random.randrange(4) :]
+    return text
+
+
+def test_line_ends_and_characters_beyond_the_first_plane_are_kept() -> None:
+    document = Document()
+    for text in ("a\r\nb\rc\n", "a\nb\rc\n🦉", "🦉🦉\r\n", "👩‍👩‍👧\x00\u2028", ""):
+        document.edit_to(text)
+        assert document.text == text
+        assert document.size == len(text.encode())
+    with pytest.raises(Invalid) as bad:
+        document.edit_to("\ud83e")
+    assert set(bad.value.errors or ()) == {"codeSnapshot"}
+
+
+def test_deleted_characters_may_be_known_as_deleted_alone() -> None:
+    document = Document()
+    document.apply(update(section(7, 0, typed("a"), deleted(5, left=(7, 0)))))
+    document.apply(update(section(7, 6, typed("b", left=(7, 5)))))
+    assert document.text == "ab"
