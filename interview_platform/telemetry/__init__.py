@@ -1,0 +1,1 @@
+"""What is measured of a candidate's attention, with their consent: gaze, scores, alerts."""

@@ -1,0 +1,33 @@
+"""All that telemetry holds of an interview's candidate: told to them, and erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bson import ObjectId
+
+from ..core.mongo import Document
+from .repository import ConsentRepository, GazeRepository
+from .samples import unpack
+
+
+class TelemetryData:
+    def __init__(self, gaze: GazeRepository, consents: ConsentRepository) -> None:
+        self._gaze = gaze
+        self._consents = consents
+
+    def consents(self, interview_ids: list[ObjectId]) -> dict[ObjectId, Document]:
+        """Return what the candidate agrees to in each of the interviews, as it is kept."""
+        return {consent["_id"]: consent for consent in self._consents.by_ids(interview_ids)}
+
+    def gaze(self, interview_id: ObjectId) -> Iterator[Document]:
+        """Yield what was measured of the candidate's gaze, by time, its samples spelled out."""
+        for bucket in self._gaze.of_interview(interview_id):
+            if "samples" in bucket:
+                bucket["samples"] = unpack(bucket["samples"])
+            yield bucket
+
+    def erase(self, interview_id: ObjectId) -> None:
+        """Remove what was measured, then what the candidate agreed to."""
+        self._gaze.remove(interview_id)
+        self._consents.remove(interview_id)
