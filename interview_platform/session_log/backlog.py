@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from ..core.errors import ServiceError, Unavailable
-from .entry import Entry
+from .entry import Entry, sealed_error
 
 # What may wait in one process; beyond it, entries are refused.
 MAX_WAITING = 10_000
@@ -57,6 +57,7 @@ class Log:
     # Somebody else may have written since, or some of what waits is stored already.
     in_doubt: bool = False
     rivals_until: float = 0.0
+    sealed: bool = False
     # Queued, or with a thread.
     busy: bool = False
 
@@ -88,25 +89,36 @@ class Backlog:
         self._changed = Condition(Lock())
 
     def add(self, interview_id: ObjectId, entry: Entry) -> Future[int]:
-        """Have `entry` wait; refused with `Unavailable` by a backlog that is full or closed."""
+        """Have `entry` wait.
+
+        Refused with `Unavailable` by a backlog that is full or closed, and with `Conflict`
+        for a log that is sealed.
+        """
         waiting = Waiting(entry)
         with self._changed:
-            if (
-                self._closed
-                or self.waiting >= MAX_WAITING
-                or self._bytes + entry.size > MAX_WAITING_BYTES
-            ):
+            if not self.has_room_for(entry.size):
                 waiting.end(Unavailable("The session log cannot be written, try again"))
+                return waiting.stored
+            log = self._find(interview_id)
+            if log.sealed:
+                waiting.end(sealed_error())
                 return waiting.stored
             waiting.stored.set_running_or_notify_cancel()
             self.waiting += 1
             self._bytes += entry.size
-            log = self._find(interview_id)
             log.waiting.append(waiting)
             if not log.busy:
                 log.busy = True
                 self._queue(log)
         return waiting.stored
+
+    def has_room_for(self, size: int) -> bool:
+        """Tell whether an entry of `size` bytes would be taken."""
+        return (
+            not self._closed
+            and self.waiting < MAX_WAITING
+            and self._bytes + size <= MAX_WAITING_BYTES
+        )
 
     def known(self, interview_id: ObjectId) -> int:
         """Return a number of this log that is known to be stored, 0 if none is."""
@@ -196,6 +208,16 @@ class Backlog:
         with self._changed:
             self._remove(log, waiting)
         waiting.end(error)
+
+    def sealed(self, log: Log) -> None:
+        """Refuse what waits for a log that was found sealed, and what will come."""
+        with self._changed:
+            log.sealed = True
+            refused = list(log.waiting)
+            for waiting in refused:
+                self._remove(log, waiting)
+        for waiting in refused:
+            waiting.end(sealed_error())
 
     # Under the lock:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 from ..core.clock import utcnow
-from ..core.errors import Invalid, TooLarge
+from ..core.errors import Conflict, Invalid, TooLarge
 from ..core.mongo import Document
 
 TYPES = ("webrtc", "code", "eye-tracking", "system", "chat")
@@ -21,8 +22,10 @@ MAX_BYTES = 2 * 1024 * 1024
 # The store refuses documents that are nested deeper than 100.
 MAX_DEPTH = 64
 
+# What keeps erased content from being guessed by its hash, in bytes.
+SALT_BYTES = 16
 # What a document weighs beside its actor and its data, roughly, in bytes.
-_FRAME = 200
+_FRAME = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Entry:
             "timestamp": event.at or now,
             "actor": actor,
             "data": data,
+            "salt": secrets.token_bytes(SALT_BYTES),
             "createdAt": now,
         }
         return cls(document, size)
@@ -73,6 +77,11 @@ class Entry:
     def numbered(self, seq: int) -> Document:
         """Return the document to store as number `seq`."""
         return {**self.document, "seq": seq}
+
+
+def sealed_error() -> Conflict:
+    """Make the error for an event that comes after the seal."""
+    return Conflict("The interview's log is sealed")
 
 
 def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:

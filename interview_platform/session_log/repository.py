@@ -4,12 +4,19 @@ A log has neither gaps nor doubles, whoever writes at once, because each writer 
 rules: number n is written only where n-1 is known to be stored by a majority or comes
 just before it in the same ordered insert; and the unique index lets one writer have n.
 A log is kept or removed whole, so its end can be found by halving.
+
+The seal obeys the same rules, and whoever would write the number after it has met it: so
+nothing comes after a seal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from heapq import merge
 from itertools import groupby
+from typing import NamedTuple
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne, WriteConcern
@@ -20,10 +27,13 @@ from pymongo.read_preferences import ReadPreference
 from ..core import mongo
 from ..core.mongo import Document, Repository, Session, Store
 from ..core.paging import Page, PageRequest, invalid_cursor
+from .chain import pseudonym_of
 from .entry import TYPES
 
-# How many numbers one read covers, and how many old documents one transaction numbers.
+# How many events one read returns, how many numbers one of some types alone looks through,
+# and how many old documents one transaction numbers.
 _WINDOW = 64
+_TYPED_WINDOW = 512
 _UPGRADED_AT_ONCE = 500
 
 _DUPLICATE_KEY = 11000
@@ -45,6 +55,13 @@ class Stopped(Exception):
         self.refused = code in _REFUSALS
 
 
+class End(NamedTuple):
+    """The number of a log's last event, 0 for an empty log, and whether that is its seal."""
+
+    seq: int
+    sealed: bool
+
+
 class SessionLogRepository(Repository):
     COLLECTION = "sessionlogs"
     INDEXES = (
@@ -57,6 +74,17 @@ class SessionLogRepository(Repository):
         IndexModel(
             [("interview", ASCENDING), ("type", ASCENDING), ("seq", ASCENDING)],
             partialFilterExpression={"seq": {"$gte": 1}},
+        ),
+        # Who has just edited, wherever: all that is asked of it stands in it.
+        IndexModel(
+            [
+                ("type", ASCENDING),
+                ("timestamp", ASCENDING),
+                ("interview", ASCENDING),
+                ("actor.userId", ASCENDING),
+            ],
+            name="edits",
+            partialFilterExpression={"type": "code"},
         ),
         # Only what `upgrade` has not seen yet, in its order: empty from then on.
         IndexModel(
@@ -114,25 +142,36 @@ class SessionLogRepository(Repository):
                 raise mongo.try_again() from error
             raise
 
-    def last_seq(
-        self, interview_id: ObjectId, known: int = 0, session: Session | None = None
-    ) -> int:
-        """Return the number of the log's last event, 0 for an empty log.
+    def end(self, interview_id: ObjectId, known: int = 0, session: Session | None = None) -> End:
+        """Return where the log ends. `known` is a number known to be stored.
 
-        `known` is a number known to be stored. Halving reads few documents on any store,
-        the embedded one included, which reads all that an open range covers.
+        Halving reads few documents on any store, the embedded one included, which reads
+        all that an open range covers.
         """
-        low = self._last_within(interview_id, known, _WINDOW, session) or known
-        if low < known + _WINDOW:
-            return low
-        width = _WINDOW
+        # From the known number on: it may be the last, and the seal.
+        before = max(known - 1, 0)
+        end = self._last_within(interview_id, before, _WINDOW, session) or End(known, False)
+        if end.seq < before + _WINDOW:
+            return end
+        low, width = end.seq, _WINDOW
         while self._last_within(interview_id, low + width - 1, 1, session):
             low, width = low + width, width * 4
         while width > _WINDOW:
             width //= 2
             if self._last_within(interview_id, low + width - 1, 1, session):
                 low += width
-        return self._last_within(interview_id, low, width, session) or low
+        return self._last_within(interview_id, low - 1, width + 1, session) or end
+
+    def last_seq(
+        self, interview_id: ObjectId, known: int = 0, session: Session | None = None
+    ) -> int:
+        """Return the number of the log's last event; as `end`."""
+        return self.end(interview_id, known, session).seq
+
+    def last(self, interview_id: ObjectId) -> Document | None:
+        """Return the log's last event."""
+        query = {"interview": interview_id, "seq": self.last_seq(interview_id)}
+        return self._durable.find_one(query)
 
     def has(self, entry_id: ObjectId) -> bool:
         """Tell whether the event of this id is stored."""
@@ -147,6 +186,82 @@ class SessionLogRepository(Repository):
             for document in found:
                 yield document["seq"], document["_id"]
             seq += len(found)
+
+    def entries(
+        self, interview_id: ObjectId, after: int, upto: int, types: Collection[str] | None
+    ) -> Iterator[Document]:
+        """Yield the events numbered after `after` and up to `upto`, in order.
+
+        Each type is walked apart: not every store merges them along the index.
+        """
+        query = {"interview": interview_id}
+        if types is None:
+            return self._along(query, after, upto, _WINDOW)
+        walks = [
+            self._along({**query, "type": kind}, after, upto, _TYPED_WINDOW) for kind in set(types)
+        ]
+        return merge(*walks, key=lambda document: document["seq"])
+
+    def by_ids(self, entry_ids: Collection[ObjectId]) -> list[Document]:
+        """Return those of the events that are stored, by log and number."""
+        found = self._durable.find({"_id": {"$in": list(entry_ids)}})
+        return sorted(found, key=lambda document: (document["interview"], document["seq"]))
+
+    def count_edits(self, since: datetime, until: datetime) -> dict[tuple[ObjectId, ObjectId], int]:
+        """Return how many edits of whom came from `since` up to `until`.
+
+        By interview and account; those that the service itself made are left out.
+        """
+        found = self._collection.aggregate(
+            [
+                {"$match": {"type": "code", "timestamp": {"$gte": since, "$lt": until}}},
+                {
+                    "$group": {
+                        "_id": {"interview": "$interview", "user": "$actor.userId"},
+                        "count": {"$sum": 1},
+                    }
+                },
+            ]
+        )
+        return {
+            (group["_id"]["interview"], group["_id"]["user"]): group["count"]
+            for group in found
+            if group["_id"].get("user")
+        }
+
+    def seq_at(self, interview_id: ObjectId, moment: datetime) -> int:
+        """Return the number of the last event that happened at `moment` or before, or 0.
+
+        Events stand by time but for those that came late or from a process whose clock is
+        behind: such are found within `_WINDOW` numbers of their place.
+        """
+        last = self.last_seq(interview_id)
+        numbers = range(1, last + 1)
+        seq = bisect_right(numbers, moment, key=lambda seq: self._time_of(interview_id, seq))
+        end = min(seq + _WINDOW, last)
+        query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": end}}
+        for document in self._durable.find(query, {"seq": True, "timestamp": True}):
+            if document["timestamp"] <= moment:
+                seq = max(seq, document["seq"])
+        return seq
+
+    def erase(self, entries: Sequence[Document], hashes: Sequence[str]) -> None:
+        """Take the contents out of events and keep their `hashes`; again, changes nothing."""
+        updates = [
+            UpdateOne(
+                {"_id": entry["_id"]},
+                {
+                    "$set": {
+                        "erased": True,
+                        "contentHash": content_hash,
+                        "actor": pseudonym_of(entry),
+                    },
+                    "$unset": {"data": "", "salt": ""},
+                },
+            )
+            for entry, content_hash in zip(entries, hashes, strict=True)
+        ]
+        self._durable.bulk_write(updates, ordered=False)
 
     def page(
         self, interview_id: ObjectId, page: PageRequest, kind: str | None, *, newest_first: bool
@@ -201,19 +316,38 @@ class SessionLogRepository(Repository):
                 raise
         return len(updates)
 
+    def _along(self, query: Document, after: int, upto: int, width: int) -> Iterator[Document]:
+        """Yield what matches `query`, reading `width` numbers and `_WINDOW` events at a time."""
+        while after < upto:
+            end = min(after + width, upto)
+            numbers = {"$gte": after + 1, "$lte": end}
+            found = list(
+                self._durable.find({**query, "seq": numbers}).sort("seq", ASCENDING).limit(_WINDOW)
+            )
+            yield from found
+            after = found[-1]["seq"] if len(found) == _WINDOW else end
+
+    def _time_of(self, interview_id: ObjectId, seq: int) -> datetime:
+        query = {"interview": interview_id, "seq": seq}
+        found = self._durable.find_one(query, {"_id": False, "timestamp": True})
+        if found is None:
+            raise LookupError(f"the log of interview {interview_id} has no number {seq}")
+        timestamp: datetime = found["timestamp"]
+        return timestamp
+
     def _last_within(
         self, interview_id: ObjectId, seq: int, width: int, session: Session | None
-    ) -> int | None:
-        """Return the last number of those that follow `seq`, at most `width` of them."""
+    ) -> End | None:
+        """Return the last of the events that follow number `seq`, at most `width` of them."""
         # Within a transaction its own read concern holds.
         collection = self._durable if session is None else self._collection
         found = collection.find_one(
             {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + width}},
-            {"_id": False, "seq": True},
+            {"_id": False, "seq": True, "sealed": True},
             sort=[("seq", DESCENDING)],
             session=session,
         )
-        return found["seq"] if found else None
+        return End(found["seq"], "sealed" in found) if found else None
 
 
 def _number(page: PageRequest) -> int | None:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
-from ..core.errors import ServiceError
+from ..core.errors import Conflict, ServiceError, Unavailable
 from ..core.mongo import Document, Session
 from ..core.paging import Page, PageRequest
-from .entry import TYPES, Entry, Event
+from ..core.workpool import Workpool
+from .chain import hashes_of
+from .entry import MAX_BYTES, TYPES, Entry, Event, sealed_error
 from .repository import SessionLogRepository
 from .writer import LogWriter
 
-__all__ = ["TYPES", "Event", "SessionLog"]
+__all__ = ["TYPES", "Event", "Logged", "SessionLog"]
+
+# How many events are hashed at once, apart from the hub.
+AT_ONCE = 64
+
+
+class Logged(NamedTuple):
+    """An event on its way to the store: its id, and its number to come."""
+
+    id: ObjectId
+    stored: Future[int]
 
 
 class SessionLog:
@@ -26,8 +39,9 @@ class SessionLog:
     `type` is one of `TYPES`.
     """
 
-    def __init__(self, repository: SessionLogRepository) -> None:
+    def __init__(self, repository: SessionLogRepository, pool: Workpool) -> None:
         self._repository = repository
+        self._pool = pool
         self._writer = LogWriter(repository)
 
     @property
@@ -42,20 +56,26 @@ class SessionLog:
         actor: Mapping[str, Any] | None,
         data: Mapping[str, Any],
         at: datetime | None = None,
-    ) -> Future[int]:
-        """Log an event in the background; returns its number to come, at once.
+    ) -> Logged:
+        """Log an event in the background; returns its id and its number to come, at once.
 
-        The future is done once a majority of the store's members has the event. It ends
-        with `Unavailable` where too much waits for the store, and with `Invalid` or
-        `TooLarge` for an event that cannot be stored. Its callbacks must not block.
+        `stored` is done once a majority of the store's members has the event. It ends
+        with `Unavailable` where too much waits for the store, with `Invalid` or `TooLarge`
+        for an event that cannot be stored, and with `Conflict` for a log that is sealed. Its
+        callbacks must not block.
         """
         try:
             entry = Entry.of(interview_id, Event(type, actor, data, at))
         except ServiceError as error:
             refused: Future[int] = Future()
             refused.set_exception(error)
-            return refused
-        return self._writer.append(interview_id, entry)
+            return Logged(ObjectId(), refused)
+        return Logged(entry.id, self._writer.append(interview_id, entry))
+
+    def check_ready(self) -> None:
+        """Raise `Unavailable` where the largest event would be refused for what waits already."""
+        if not self._writer.has_room_for(MAX_BYTES):
+            raise Unavailable("The session log cannot be written, try again")
 
     def append_in(
         self, session: Session, interview_id: ObjectId, events: Sequence[Event]
@@ -63,13 +83,16 @@ class SessionLog:
         """Log `events` in the transaction of `session`; returns their numbers.
 
         They exist if it commits. Has the transaction run again where another writer was
-        faster. Raises `Invalid` and `TooLarge` for an event that cannot be stored.
+        faster. Raises `Invalid` and `TooLarge` for an event that cannot be stored, and
+        `Conflict` for a log that is sealed.
         """
         entries = [Entry.of(interview_id, event) for event in events]
         if not entries:
             return []
         known = self._writer.known(interview_id)
-        last = self._repository.last_seq(interview_id, known, session)
+        last, sealed = self._repository.end(interview_id, known, session)
+        if sealed:
+            raise sealed_error()
         # What waits in the background must not rely on the number before this.
         self._writer.doubt(interview_id)
         numbers = list(range(last + 1, last + 1 + len(entries)))
@@ -93,6 +116,70 @@ class SessionLog:
         """
         return self._repository.page(interview_id, page, type, newest_first=newest_first)
 
+    def entries(
+        self,
+        interview_id: ObjectId,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        types: Collection[str] | None = None,
+    ) -> Iterator[Document]:
+        """Yield the stored events, `after` < seq <= `upto`, in order; some `types` alone if given.
+
+        Without `upto`, those that are stored when the first is asked for. Reads a few at a
+        time, so a log of any length can be walked.
+        """
+        end = self._repository.last_seq(interview_id, after) if upto is None else upto
+        yield from self._repository.entries(interview_id, after, end, types)
+
+    def by_ids(self, entry_ids: Collection[ObjectId]) -> list[Document]:
+        """Return those of the events that are stored, by interview and number."""
+        return self._repository.by_ids(entry_ids)
+
+    def ids_since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
+        """Yield number and id of every event after number `seq`, in order."""
+        return self._repository.since(interview_id, seq)
+
+    def last_seq(self, interview_id: ObjectId) -> int:
+        """Return the number of the log's last stored event, 0 for an empty log."""
+        return self._repository.last_seq(interview_id, self._writer.known(interview_id))
+
+    def count_edits(self, since: datetime, until: datetime) -> dict[tuple[ObjectId, ObjectId], int]:
+        """Return how many edits of the code came from `since` up to `until`.
+
+        By interview and account; those that the service itself made are left out.
+        """
+        return self._repository.count_edits(since, until)
+
+    def seq_at(self, interview_id: ObjectId, moment: datetime) -> int:
+        """Return the number of the last event that happened at `moment` or before, or 0."""
+        return self._repository.seq_at(interview_id, moment)
+
+    def erase(
+        self,
+        interview_id: ObjectId,
+        *,
+        types: Collection[str] | None = None,
+        user_id: ObjectId | None = None,
+    ) -> int:
+        """Take the content out of a sealed log's events; returns of how many.
+
+        Of those of one of `types` or by `user_id`; without either, of all. Their hashes
+        stay, and so does who did it, by id: the receipt still holds. Again, changes
+        nothing. Raises `Conflict` for a log that is not sealed.
+        """
+        if not self._repository.end(interview_id, self._writer.known(interview_id)).sealed:
+            raise Conflict("The interview's log is not sealed")
+        count = 0
+        # By type alone an index leads to them; who did it has none.
+        entries = self.entries(interview_id, types=None if user_id else types)
+        while some := list(islice(entries, AT_ONCE)):
+            found = [entry for entry in some if _erasable(entry, types, user_id)]
+            if found:
+                self._repository.erase(found, self._pool.run(hashes_of, found))
+            count += len(found)
+        return count
+
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
         return self._writer.flush(timeout)
@@ -100,3 +187,13 @@ class SessionLog:
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush, give up what is not stored after `timeout` seconds, and take no more."""
         self._writer.close(timeout)
+
+
+def _erasable(entry: Document, types: Collection[str] | None, user_id: ObjectId | None) -> bool:
+    if entry.get("erased") or entry.get("sealed"):
+        return False
+    if types is None and user_id is None:
+        return True
+    of_types = types is not None and entry["type"] in types
+    by_user = user_id is not None and (entry.get("actor") or {}).get("userId") == user_id
+    return of_types or by_user

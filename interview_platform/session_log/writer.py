@@ -61,13 +61,17 @@ class LogWriter:
         """Have `entry` stored; returns its number to come, at once.
 
         The future ends with `Unavailable` if too much waits for the store, or if the
-        writer is closed before the store took it, and with `Invalid` if the store
-        refuses the entry. It cannot be cancelled.
+        writer is closed before the store took it, with `Invalid` if the store refuses
+        the entry, and with `Conflict` if the log is sealed. It cannot be cancelled.
         """
         stored = self._backlog.add(interview_id, entry)
         if not self._started:
             self._start()
         return stored
+
+    def has_room_for(self, size: int) -> bool:
+        """Tell whether an entry of `size` bytes would be taken."""
+        return self._backlog.has_room_for(size)
 
     def known(self, interview_id: ObjectId) -> int:
         """Return a number of this log that is known to be stored, 0 if none is."""
@@ -174,24 +178,32 @@ class LogWriter:
         """
         logged.in_doubt = False
         before = logged.last
-        last = self._repository.last_seq(logged.interview_id, before or 0)
+        end = self._repository.end(logged.interview_id, before or 0)
+        if before is None or end.seq == before:
+            logged.last = end.seq
+        else:
+            self._take_up(logged, before, end.seq)
+        if end.sealed:
+            self._backlog.sealed(logged)
+        return logged.last != before
+
+    def _take_up(self, logged: Log, before: int, end: int) -> None:
+        """Find out who wrote what follows number `before`, up to `end`."""
         ours = self._backlog.first(logged)
-        if before is None or last == before:
-            logged.last = last
-            return before is None
         # Ours are stored in order: where the first is not, none is.
         if ours is None or not self._repository.has(ours.entry.id):
-            logged.last = last
+            logged.last = end
             logged.rivals_until = time.monotonic() + RIVALRY
-            return True
+            return
         for seq, entry_id in self._repository.since(logged.interview_id, before):
+            if seq > end:
+                return
             ours = self._backlog.first(logged)
             if ours and ours.entry.id == entry_id:
                 self._backlog.stored([(logged, ours)])
             else:
                 logged.last = seq
                 logged.rivals_until = time.monotonic() + RIVALRY
-        return True
 
     def _doubt(self, logs: Iterable[Log]) -> None:
         for logged in logs:

@@ -1,0 +1,1 @@
+"""Replay of an interview, and the proof that its record is whole; reads only."""
