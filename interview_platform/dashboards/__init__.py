@@ -1,0 +1,1 @@
+"""How the service's work stands, in figures; reads only."""

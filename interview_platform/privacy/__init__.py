@@ -1,0 +1,1 @@
+"""What is kept of a person: told to them, and erased."""

@@ -1,0 +1,134 @@
+"""Erasing a candidate: every step may be taken again, and the last one ends it.
+
+The first step is a mark on the account, which nobody can use from then on. Whoever finds
+the mark a while later goes on: the worker's sweep does. What the steps need to find things
+by, the account's e-mail address, goes last of all with the account itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bson import ObjectId
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from ..audit.service import Audit
+from ..auth.accounts import AccountChange, AccountService
+from ..auth.model import Actor
+from ..auth.personal import AccountData
+from ..candidates.service import CandidateService
+from ..core.errors import Conflict, Invalid, NotFound, ServiceError
+from ..core.mongo import Document, Session, Store, transaction
+from ..editor.service import EditorService
+from ..interviews.personal import InterviewData
+from ..lots.service import LotService
+from ..notifications.service import NotificationService
+from ..telemetry.personal import TelemetryData
+
+log = logging.getLogger(__name__)
+
+
+class ErasureService:
+    """`forget_room` has the video server's room of a name be nobody's."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: AccountService,
+        account_data: AccountData,
+        candidates: CandidateService,
+        lots: LotService,
+        notifications: NotificationService,
+        interviews: InterviewData,
+        editor: EditorService,
+        telemetry: TelemetryData,
+        audit: Audit,
+        forget_room: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._account_data = account_data
+        self._candidates = candidates
+        self._lots = lots
+        self._notifications = notifications
+        self._interviews = interviews
+        self._editor = editor
+        self._telemetry = telemetry
+        self._audit = audit
+        self._forget_room = forget_room
+
+    def erase(self, actor: Actor, candidate_id: ObjectId, confirmed: str) -> None:
+        """Erase all that is kept of a candidate, who is named by account or profile.
+
+        `confirmed` must be their e-mail address. Raises `NotFound`, `Invalid` for another
+        address, and `Conflict` while an interview of theirs is ahead or under way. Whatever
+        else it raises, the erasure has begun by then and the sweep ends it.
+        """
+        user_id = self._candidates.get(candidate_id)["profile"]["user"]
+
+        def begin(session: Session) -> tuple[Document, AccountChange | None]:
+            # Booked, so that no interview is scheduled in the same moment.
+            user = self._accounts.book(user_id, session)
+            if user is None:
+                raise NotFound
+            if confirmed != user["email"]:
+                raise Invalid({"confirm": ["Not the candidate's e-mail address."]})
+            if user.get("erasure"):
+                return user, None
+            if self._interviews.has_open(user_id, session):
+                raise Conflict("An interview of the candidate is ahead or under way")
+            changed = self._candidates.deactivate(actor, user_id, session)
+            self._account_data.mark_for_erasure(user_id, actor.user_id, session)
+            return {**user, "erasure": {"by": actor.user_id}}, changed
+
+        user, changed = transaction(self._store, begin)
+        if changed:
+            self._accounts.settle(changed)
+        self._finish(user)
+
+    def sweep(self) -> int:
+        """Go on with an erasure that has broken off, if there is one; returns how many ended."""
+        user = self._account_data.take_broken_off()
+        if user is None:
+            return 0
+        try:
+            self._finish(user)
+        except (PyMongoError, RedisError, ServiceError) as error:
+            # Marked still, so a later sweep tries again.
+            log.warning("the erasure of %s is put off: %s", user["_id"], type(error).__name__)
+            return 0
+        return 1
+
+    def _finish(self, user: Document) -> None:
+        user_id, email = user["_id"], user["email"]
+        interviews = self._interviews.of_candidate(user_id)
+        for interview in interviews:
+            self._erase_interview(interview)
+        self._notifications.remove(user_id, email, [each["_id"] for each in interviews])
+        self._account_data.forget_attempts(email)
+        self._audit.forget_addresses(user_id)
+
+        def end(session: Session) -> None:
+            for ref in self._candidates.resolve([user_id], session).values():
+                self._lots.take_out_of_all(ref.profile_id, session)
+            self._candidates.remove_profile(user_id, session)
+            # What came in since the steps above: somebody tried to log in, say.
+            self._audit.forget_addresses(user_id, session)
+            if self._account_data.remove(user_id, session):
+                by = user["erasure"]["by"]
+                self._audit.record("candidate.erased", actor=by, subject=user_id, session=session)
+
+        transaction(self._store, end)
+        log.info("candidate %s is erased", user_id)
+
+    def _erase_interview(self, interview: Document) -> None:
+        interview_id = interview["_id"]
+        self._interviews.erase_log(interview)
+        # After the log, out of which either could be made anew.
+        self._editor.erase(interview_id)
+        self._telemetry.erase(interview_id)
+        if room := interview.get("meetingRoomId"):
+            self._forget_room(room)
+        self._interviews.erase_outcome(interview)
