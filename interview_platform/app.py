@@ -17,6 +17,7 @@ from .core import http, mongo, queueing
 from .core import logging as service_logging
 from .core.draining import Draining
 from .core.settings import Settings
+from .dashboards.routes import dashboard_blueprint
 from .health.metrics import Metrics
 from .health.routes import blueprint as health_blueprint
 from .health.service import HealthService
@@ -26,7 +27,12 @@ from .interviews.routes import (
     scheduling_blueprint,
 )
 from .lots.routes import lots_blueprint
+from .media.routes import media_blueprint, webhooks_blueprint
+from .privacy.routes import privacy_blueprint
 from .realtime import setup as realtime
+from .telemetry.routes import attention_blueprint
+from .timeline.record_routes import record_blueprint
+from .timeline.routes import timeline_blueprint
 from .wiring import Services
 
 
@@ -59,23 +65,23 @@ def create_app(settings: Settings | None = None) -> Flask:
         scheduling_blueprint(services.scheduling, services.interviews),
         interviews_blueprint(services.interviews, services.life_cycle),
         own_interviews_blueprint(services.interviews),
+        media_blueprint(services.media),
+        webhooks_blueprint(services.room_reports),
+        attention_blueprint(services.interview_attention.report),
+        record_blueprint(services.record),
+        timeline_blueprint(services.timeline),
+        privacy_blueprint(services.personal_export, services.erasure),
+        dashboard_blueprint(services.dashboard),
     ):
         api.register_blueprint(blueprint)
     _docs_page(app)
     guard.check_rules(app)
-    connections = realtime.install(
-        app,
-        settings,
-        authenticator=authenticator,
-        auth=services.auth,
-        interviews=services.interviews,
-        session_log=services.session_log,
-        broadcaster=services.broadcaster,
-    )
+    connections = realtime.install(app, settings, _realtime_parts(services, authenticator))
     metrics.gauges(
         {
             "open_sockets": lambda: len(connections),
             "session_log_waiting": lambda: services.session_log.waiting,
+            "gaze_waiting_bytes": lambda: services.gaze.waiting,
             "broadcasts_published": lambda: services.broadcaster.published,
             "broadcasts_dropped": lambda: services.broadcaster.dropped,
             "queue_depth": services.queue.depth,
@@ -88,6 +94,23 @@ def create_app(settings: Settings | None = None) -> Flask:
         # Not the host: where the proxies do not set it, anybody could.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
+
+
+def _realtime_parts(services: Services, authenticator: guard.Authenticator) -> realtime.Parts:
+    return realtime.Parts(
+        authenticator=authenticator,
+        auth=services.auth,
+        admission=services.admission,
+        editor=services.editor,
+        editing_pool=services.editing,
+        session_log=services.session_log,
+        broadcaster=services.broadcaster,
+        limits=services.limits,
+        presence=services.presence,
+        consents=services.consents,
+        gaze=services.gaze,
+        dashboard=services.shared_dashboard,
+    )
 
 
 def _allow_origins(app: Flask, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Self
@@ -11,6 +12,7 @@ from redis import Redis
 from .audit.repository import AuditRepository
 from .audit.service import Audit
 from .auth.accounts import AccountLinks, AccountService, Recipients
+from .auth.personal import AccountData
 from .auth.ports import SessionEnds
 from .auth.repository import (
     LockRepository,
@@ -31,27 +33,58 @@ from .core.mongo import Repository, Store
 from .core.queueing import JobQueue
 from .core.security import PasswordHasher
 from .core.settings import Settings
+from .core.signing import Signer
 from .core.workpool import Workpool
+from .dashboards.service import DashboardService
+from .dashboards.sharing import SharedDashboard
+from .editor.repository import CodeDocumentRepository, KeyframeRepository
+from .editor.service import EditorService
+from .interviews.admission import AdmissionService
+from .interviews.attention import InterviewAttention
 from .interviews.bookings import Bookings
 from .interviews.details import InterviewDetails
+from .interviews.figures import InterviewFigures
 from .interviews.lifecycle import LifeCycleService
 from .interviews.notices import Notices
+from .interviews.personal import InterviewData
+from .interviews.presence import Presence
 from .interviews.repository import InterviewRepository
 from .interviews.rooms import InterviewRooms
 from .interviews.scheduling import SchedulingService
+from .interviews.sealing import SealingService
 from .interviews.service import InterviewService
 from .interviews.steps import StepRecord
 from .lots.drawing import DrawService
 from .lots.repository import DrawRepository, LotRepository
 from .lots.service import LotService
+from .media.ice import IceServers
+from .media.livekit import LiveKit
+from .media.reports import RoomReports
+from .media.repository import MediaRoomRepository, WebhookEventRepository
+from .media.service import MediaService
 from .notifications.channels import EmailChannel, SmsChannel
 from .notifications.repository import NotificationRepository
 from .notifications.service import NotificationService
+from .privacy.erasure import ErasureService
+from .privacy.export import ExportService
+from .realtime.limits import Limits
 from .session_log.repository import SessionLogRepository
+from .session_log.sealing import LogSealing
 from .session_log.service import SessionLog
+from .telemetry.personal import TelemetryData
+from .telemetry.repository import ConsentRepository, GazeRepository
+from .telemetry.service import AttentionService, ConsentService, GazeRecorder
+from .timeline.record import RecordService
+from .timeline.service import TimelineService
 
 HASHING_THREADS = 2
 HASHING_QUEUE = 64
+EDITING_THREADS = 1
+EDITING_QUEUE = 64
+ATTENTION_THREADS = 1
+ATTENTION_QUEUE = 32
+DIGESTING_THREADS = 1
+DIGESTING_QUEUE = 64
 
 
 class Services:
@@ -70,7 +103,7 @@ class Services:
     def __exit__(self, *_: object) -> None:
         """Let go of every connection that was made."""
         built = vars(self)
-        for name in ("session_log", "broadcaster", "redis"):
+        for name in ("gaze", "session_log", "presence", "broadcaster", "redis"):
             if name in built:
                 built[name].close()
         if "store" in built:
@@ -90,6 +123,10 @@ class Services:
     def hasher(self) -> PasswordHasher:
         pool = Workpool(HASHING_THREADS, HASHING_QUEUE)
         return PasswordHasher(self.settings.bcrypt_salt_rounds, self.settings.password_pepper, pool)
+
+    @cached_property
+    def digesting(self) -> Workpool:
+        return Workpool(DIGESTING_THREADS, DIGESTING_QUEUE)
 
     @cached_property
     def queue(self) -> JobQueue:
@@ -149,6 +186,30 @@ class Services:
     def interview_documents(self) -> InterviewRepository:
         return InterviewRepository(self.store)
 
+    @cached_property
+    def consent_records(self) -> ConsentRepository:
+        return ConsentRepository(self.store)
+
+    @cached_property
+    def gaze_buckets(self) -> GazeRepository:
+        return GazeRepository(self.store)
+
+    @cached_property
+    def media_rooms(self) -> MediaRoomRepository:
+        return MediaRoomRepository(self.store)
+
+    @cached_property
+    def webhook_events(self) -> WebhookEventRepository:
+        return WebhookEventRepository(self.store)
+
+    @cached_property
+    def code_documents(self) -> CodeDocumentRepository:
+        return CodeDocumentRepository(self.store)
+
+    @cached_property
+    def code_keyframes(self) -> KeyframeRepository:
+        return KeyframeRepository(self.store)
+
     @property
     def repositories(self) -> Sequence[Repository]:
         """Every collection that the release phase prepares."""
@@ -165,6 +226,12 @@ class Services:
             self.lot_draws,
             self.coding_task_documents,
             self.interview_documents,
+            self.code_documents,
+            self.code_keyframes,
+            self.consent_records,
+            self.media_rooms,
+            self.webhook_events,
+            self.gaze_buckets,
         )
 
     # Services
@@ -206,11 +273,55 @@ class Services:
 
     @cached_property
     def session_log(self) -> SessionLog:
-        return SessionLog(self.session_events)
+        return SessionLog(self.session_events, self.digesting)
+
+    @cached_property
+    def log_seals(self) -> LogSealing:
+        signer = Signer(b64decode(self.settings.signing_key))
+        return LogSealing(self.session_events, self.session_log, signer, self.digesting)
+
+    @cached_property
+    def sealing(self) -> SealingService:
+        return SealingService(self.interview_documents, self.log_seals)
+
+    @cached_property
+    def record(self) -> RecordService:
+        return RecordService(
+            self.sealing, self.session_log, self.digesting, self.attention.attachments
+        )
+
+    @cached_property
+    def consents(self) -> ConsentService:
+        return ConsentService(
+            self.store, self.consent_records, self.session_log, self.broadcaster.announce
+        )
+
+    @cached_property
+    def gaze(self) -> GazeRecorder:
+        return GazeRecorder(
+            self.gaze_buckets,
+            self.consents,
+            self.session_log,
+            require_consent=self.settings.telemetry_require_consent,
+            retention=self.settings.gaze_retention,
+        )
+
+    @cached_property
+    def attention(self) -> AttentionService:
+        pool = Workpool(ATTENTION_THREADS, ATTENTION_QUEUE)
+        return AttentionService(self.gaze_buckets, self.gaze, pool)
+
+    @cached_property
+    def interview_attention(self) -> InterviewAttention:
+        return InterviewAttention(self.interview_documents, self.attention)
 
     @cached_property
     def session_ends(self) -> SessionEnds:
         return SessionEnds(self.broadcaster.announce)
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        return Throttle(self.redis)
 
     @cached_property
     def accounts(self) -> AccountService:
@@ -235,7 +346,7 @@ class Services:
             one_time_tokens=self.one_time_tokens,
             locks=self.locks,
             hasher=self.hasher,
-            throttle=Throttle(self.redis),
+            throttle=self.throttle,
             outbox=self.notifications,
             ends=self.session_ends,
             audit=self.audit,
@@ -293,10 +404,53 @@ class Services:
         return StepRecord(self.session_log, self.audit)
 
     @cached_property
+    def limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            self.redis,
+            per_address=settings.sockets_per_address,
+            per_person=settings.sockets_per_person,
+            events_per_second=settings.events_per_second,
+        )
+
+    @cached_property
+    def presence(self) -> Presence:
+        return Presence(self.redis, self.broadcaster.publish)
+
+    @cached_property
+    def admission(self) -> AdmissionService:
+        return AdmissionService(
+            self.store,
+            self.interview_documents,
+            self.coding_tasks,
+            self.interview_steps,
+            self.interview_rooms,
+        )
+
+    @cached_property
+    def editing(self) -> Workpool:
+        """The threads on which large edits are worked into shared documents."""
+        return Workpool(EDITING_THREADS, EDITING_QUEUE)
+
+    @cached_property
+    def editor(self) -> EditorService:
+        return EditorService(
+            self.store,
+            self.code_documents,
+            self.code_keyframes,
+            self.session_log,
+            self.editing,
+        )
+
+    @cached_property
     def interviews(self) -> InterviewService:
         return InterviewService(
             self.interview_documents, self.candidates, self.interview_details, self.session_log
         )
+
+    @cached_property
+    def timeline(self) -> TimelineService:
+        return TimelineService(self.interviews, self.session_log, self.editor, self.editing)
 
     @cached_property
     def scheduling(self) -> SchedulingService:
@@ -322,4 +476,91 @@ class Services:
             self.interview_details,
             self.interview_steps,
             self.interview_rooms,
+            self.attention,
+        )
+
+    @cached_property
+    def livekit(self) -> LiveKit | None:
+        settings = self.settings
+        if not settings.livekit_url:
+            return None
+        return LiveKit(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
+
+    @cached_property
+    def media(self) -> MediaService:
+        settings = self.settings
+        ice = IceServers(settings.stun_urls, settings.turn_urls, settings.turn_secret)
+        return MediaService(self.admission, self.interviews, self.media_rooms, self.livekit, ice)
+
+    @cached_property
+    def room_reports(self) -> RoomReports:
+        return RoomReports(
+            self.store,
+            self.livekit,
+            self.media_rooms,
+            self.webhook_events,
+            self.accounts,
+            self.session_log,
+        )
+
+    @cached_property
+    def dashboard(self) -> DashboardService:
+        return DashboardService(
+            candidates=self.candidates,
+            interviews=InterviewFigures(self.interview_documents),
+            notifications=self.notifications,
+            accounts=self.accounts,
+            session_log=self.session_log,
+            attention=self.attention,
+            presence=self.presence,
+            queue=self.queue,
+        )
+
+    @cached_property
+    def shared_dashboard(self) -> SharedDashboard:
+        return SharedDashboard(self.dashboard, self.redis)
+
+    @cached_property
+    def account_data(self) -> AccountData:
+        return AccountData(self.users, self.sessions, self.one_time_tokens, self.throttle)
+
+    @cached_property
+    def interview_data(self) -> InterviewData:
+        return InterviewData(
+            self.interview_documents, self.sealing, self.session_log, self.presence
+        )
+
+    @cached_property
+    def telemetry_data(self) -> TelemetryData:
+        return TelemetryData(self.gaze_buckets, self.consent_records)
+
+    @cached_property
+    def personal_export(self) -> ExportService:
+        return ExportService(
+            self.accounts,
+            self.account_data,
+            self.candidates,
+            self.lots,
+            self.notifications,
+            self.interview_data,
+            self.session_log,
+            self.editor,
+            self.telemetry_data,
+            self.audit,
+        )
+
+    @cached_property
+    def erasure(self) -> ErasureService:
+        return ErasureService(
+            self.store,
+            self.accounts,
+            self.account_data,
+            self.candidates,
+            self.lots,
+            self.notifications,
+            self.interview_data,
+            self.editor,
+            self.telemetry_data,
+            self.audit,
+            self.media_rooms.forget,
         )

@@ -6,5 +6,9 @@ from . import context
 
 
 def sweep() -> int:
-    """Enqueue notifications that were left behind and return how many that were."""
-    return context.services().notifications.sweep()
+    """Enqueue notifications that were left behind, seal logs that are due, end erasures.
+
+    Returns how many.
+    """
+    services = context.services()
+    return services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()

@@ -82,6 +82,7 @@ def main() -> int:
     tell(office, interview)
     score = hold(url, office, interview, interviewer, person)
     read_log(office, interview)
+    replay(office, interview)
     print(f"\nOne interview, end to end: {interview['id']}, attentiveness {score}.")
     return 0
 
@@ -166,16 +167,17 @@ def hold(
     answering = Client(url).log_in(person["email"], PASSWORD)
     own = answering.get("/api/candidates/interviews")["interviews"]
     check(own[0]["id"] == interview["id"], "the candidate sees it")
-    asking.post(f"/api/interviews/{interview['id']}/start")
     ida, cleo = Participant(url, asking.token), Participant(url, answering.token)
     step("Both sides log in and connect")
 
     here = {"interviewId": interview["id"]}
     ida.say("joinRoom", **here)
-    cleo.say("joinRoom", **here)
+    check(cleo.say("joinRoom", **here)["waiting"], "the candidate waits for the interview")
+    asking.post(f"/api/interviews/{interview['id']}/start")
+    check("def reverse" in cleo.hear("admitted")["codeSnapshot"], "the task's code is there")
     while ida.hear("userJoined")["socketId"] != cleo.id:
         pass
-    step("Both have joined the room")
+    step("The interview starts, and both are in the room")
 
     ida.say("signal", **here, payload={"type": "offer", "sdp": "v=0"})
     check(cleo.hear("signal")["payload"]["type"] == "offer", "the offer reached the candidate")
@@ -185,13 +187,18 @@ def hold(
     code = "def reverse(items):\n    return items[::-1]\n"
     cleo.say("codeUpdate", **here, codeSnapshot=code)
     check(ida.hear("codeUpdate")["codeSnapshot"] == code, "the code reached the interviewer")
-    step("Code")
+    run = {"stdout": "[3, 2, 1]\n", "stderr": "", "exitCode": 0, "durationMs": 21}
+    cleo.say("codeRun", **here, language="python", **run)
+    check(ida.hear("codeRun")["exitCode"] == 0, "and so did what came of running it")
+    ida.say("bookmark", **here, label="Found the slice at once", rating=5)
+    step("Code, a run of it, and a bookmark")
     ida.say("chatMessage", **here, message="Lovely. And in place?")
     check("in place" in cleo.hear("chatMessage")["message"], "the chat reached the candidate")
     step("Chat")
+    cleo.say("consent", **here, gaze=True, recording=False)
     cleo.say("eyeTracking", **here, metrics={"x": 0.4, "y": 0.5, "onScreen": True})
     check(ida.hear("eyeTracking")["metrics"]["onScreen"], "the gaze reached the interviewer")
-    step("Gaze")
+    step("Gaze, with the candidate's consent")
 
     ended = asking.post(
         f"/api/interviews/{interview['id']}/end",
@@ -219,6 +226,15 @@ def read_log(office: Client, interview: dict[str, Any]) -> None:
     kinds = {entry["type"] for entry in entries}
     check({"system", "webrtc", "code", "chat", "eye-tracking"} <= kinds, "and lacks no type")
     step("The log, in order", f"{len(entries)} entries")
+
+
+def replay(office: Client, interview: dict[str, Any]) -> None:
+    path = f"/api/interviews/{interview['id']}"
+    before = office.get(f"{path}/code", at=1)["text"]
+    after = office.get(f"{path}/code")["text"]
+    check("..." not in after and before != after, "the code is there as it was at any moment")
+    receipt = office.get(f"{path}/receipt")["receipt"]
+    step("The record is sealed and can be replayed", f"{receipt['entries']} entries")
 
 
 def check(holds: bool, what: str) -> None:

@@ -1,8 +1,14 @@
-"""Collection `auditentries`: entries are added, never changed."""
+"""Collection `auditentries`: entries are added, and stand.
+
+Only whence somebody acted is taken out of them, when that person is erased.
+"""
 
 from __future__ import annotations
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from collections.abc import Iterator
+
+from bson import ObjectId
+from pymongo import ASCENDING, IndexModel
 
 from ..core.mongo import Document, Repository, Session
 
@@ -10,8 +16,8 @@ from ..core.mongo import Document, Repository, Session
 class AuditRepository(Repository):
     COLLECTION = "auditentries"
     INDEXES = (
-        IndexModel([("subject", ASCENDING), ("at", DESCENDING)]),
-        IndexModel([("actor", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("subject", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("actor", ASCENDING), ("_id", ASCENDING)]),
     )
     VALIDATOR = {
         "bsonType": "object",
@@ -21,3 +27,17 @@ class AuditRepository(Repository):
 
     def add(self, entry: Document, session: Session | None = None) -> None:
         self._collection.insert_one(entry, session=session)
+
+    def by(self, user_id: ObjectId) -> Iterator[Document]:
+        """Yield what somebody did."""
+        return self._walk({"actor": user_id})
+
+    def about(self, user_id: ObjectId) -> Iterator[Document]:
+        """Yield what was done to somebody."""
+        return self._walk({"subject": user_id})
+
+    def forget_addresses(self, user_id: ObjectId, session: Session | None = None) -> None:
+        """Take out whence somebody acted."""
+        self._collection.update_many(
+            {"actor": user_id}, {"$set": {"address": None}}, session=session
+        )

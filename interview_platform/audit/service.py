@@ -1,14 +1,15 @@
-"""Writing the audit record."""
+"""Writing the audit record, and what of it is about one person."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId
 
 from ..core.clock import utcnow
 from ..core.logging import origin
-from ..core.mongo import Session
+from ..core.mongo import Document, Session
 from .repository import AuditRepository
 
 
@@ -44,3 +45,14 @@ class Audit:
             },
             session,
         )
+
+    def of(self, user_id: ObjectId) -> Iterator[Document]:
+        """Yield what a person did, then what others did to their account."""
+        yield from self._entries.by(user_id)
+        for entry in self._entries.about(user_id):
+            if entry.get("actor") != user_id:
+                yield entry
+
+    def forget_addresses(self, user_id: ObjectId, session: Session | None = None) -> None:
+        """Take out whence a person acted; what they did stays."""
+        self._entries.forget_addresses(user_id, session)

@@ -192,11 +192,14 @@ class AccountService:
 
         A new role and a deactivation end the account's sessions and links. An account
         that never had a password is invited again instead of made active. Raises
-        `NotFound`, and `Conflict` where no active admin would be left.
+        `NotFound`, and `Conflict` where no active admin would be left or the account is
+        being erased.
         """
         before = self._users.by_id(user_id, session)
         if before is None or before["role"] not in roles:
             raise NotFound
+        if before.get("erasure"):
+            raise Conflict("The account is being erased")
         changes = {name: value for name, value in fields.items() if before.get(name) != value}
         messages = []
         if changes.get("status") == UserStatus.ACTIVE and not self._users.has_password(

@@ -78,6 +78,8 @@ RULES: Mapping[str, Rule] = {
     "own_profile.get": CANDIDATES,
     "own_profile.update": CANDIDATES,
     "own_interviews.list_all": CANDIDATES,
+    "privacy.export_own": CANDIDATES,
+    "privacy.erase": ADMINS,
     # Lots
     "lots.create": ADMINS,
     "lots.list_all": ADMINS,
@@ -103,13 +105,35 @@ RULES: Mapping[str, Rule] = {
     "interviews.start": ITS_STAFF,
     "interviews.end": ITS_STAFF,
     "interviews.list_logs": ITS_STAFF,
+    "timeline.list_events": ITS_STAFF,
+    "timeline.get_code": ITS_STAFF,
+    "timeline.get_diff": ITS_STAFF,
+    "timeline.get_stats": ITS_STAFF,
+    "record.receipt": ITS_STAFF,
+    "record.export": ITS_STAFF,
+    "attention.get": ITS_STAFF,
+    # The dashboard
+    "dashboard.get": ADMINS,
+    # Media
+    "media.create_token": PARTICIPANTS,
+    # What other services report; a signature stands for the token.
+    "webhooks.take_livekit": ANYONE,
     # Socket events of the /interview namespace
     "socket.joinRoom": PARTICIPANTS,
     "socket.signal": PARTICIPANTS,
     "socket.codeUpdate": PARTICIPANTS,
     "socket.chatMessage": PARTICIPANTS,
     "socket.eyeTracking": CANDIDATES,
+    "socket.consent": CANDIDATES,
     "socket.leaveRoom": PARTICIPANTS,
+    "socket.admit": ITS_STAFF,
+    "socket.remove": ITS_STAFF,
+    "socket.awareness": PARTICIPANTS,
+    "socket.language": PARTICIPANTS,
+    "socket.codeRun": PARTICIPANTS,
+    "socket.bookmark": ITS_STAFF,
+    "socket.mediaState": PARTICIPANTS,
+    "socket.watchDashboard": ADMINS,
 }
 
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from ..core.clock import utcnow
+from ..core.clock import EPOCH, utcnow
 from ..core.errors import Conflict
 from ..core.mongo import Document, Repository, Session
 from ..core.paging import Page, PageRequest
@@ -22,6 +22,10 @@ _PUBLIC = {"passwordHash": False, "passwordScheme": False}
 _ROTATION = {"previousHash": True, "rotatedAt": True}
 # What of a session says who its bearer is.
 _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
+# What of sessions and links is for their owner to know: when, and never what they prove.
+_SESSION_TIMES = {"_id": False, "createdAt": True, "rotatedAt": True, "expiresAt": True}
+_LINK_TIMES = {"_id": False, "purpose": True, "createdAt": True, "expiresAt": True}
+_ERASURE_DUE = "erasure_due"
 
 
 def normalize_email(email: str) -> str:
@@ -32,7 +36,12 @@ def normalize_email(email: str) -> str:
 class UserRepository(Repository):
     COLLECTION = "users"
     _BY_ROLE = [("role", ASCENDING), ("_id", DESCENDING)]
-    INDEXES = (IndexModel([("email", ASCENDING)], unique=True), IndexModel(_BY_ROLE))
+    INDEXES = (
+        IndexModel([("email", ASCENDING)], unique=True),
+        IndexModel(_BY_ROLE),
+        # Only those who are being erased.
+        IndexModel([("erasure.dueAt", ASCENDING)], name=_ERASURE_DUE, sparse=True),
+    )
     VALIDATOR = {
         "bsonType": "object",
         "required": ["email", "role"],
@@ -170,6 +179,36 @@ class UserRepository(Repository):
         """
         return self._update({"_id": user_id}, {"$inc": {"bookings": 1}}, session)
 
+    def mark_for_erasure(
+        self, user_id: ObjectId, by: ObjectId, due_at: datetime, session: Session
+    ) -> None:
+        """Note that the account is to be erased: by whom, and when somebody must go on with it."""
+        erasure = {"by": by, "dueAt": due_at}
+        self._collection.update_one(
+            {"_id": user_id}, {"$set": {"erasure": erasure}}, session=session
+        )
+
+    def due_for_erasure(self, now: datetime) -> Document | None:
+        """Return the account whose erasure waits longest for somebody to go on with it."""
+        return self._collection.find_one(
+            {"erasure.dueAt": {"$gt": EPOCH, "$lte": now}},
+            _PUBLIC,
+            sort=[("erasure.dueAt", ASCENDING)],
+            hint=_ERASURE_DUE,
+        )
+
+    def claim_erasure(self, user: Document, due_at: datetime) -> bool:
+        """Put an erasure off until `due_at`; False where somebody else was faster."""
+        updated = self._collection.update_one(
+            {"_id": user["_id"], "erasure.dueAt": user["erasure"]["dueAt"]},
+            {"$set": {"erasure.dueAt": due_at}},
+        )
+        return updated.modified_count == 1
+
+    def remove(self, user_id: ObjectId, session: Session) -> bool:
+        """Remove the account; False where it is gone."""
+        return self._collection.delete_one({"_id": user_id}, session=session).deleted_count == 1
+
     def _update(
         self, match: Document, change: Document, session: Session | None
     ) -> Document | None:
@@ -239,6 +278,10 @@ class SessionRepository(Repository):
     def end_all(self, user_id: ObjectId, session: Session | None = None) -> None:
         self._collection.delete_many({"user": user_id}, session=session)
 
+    def times_of(self, user_id: ObjectId) -> list[Document]:
+        """Return from when to when somebody is logged in, and when that was renewed."""
+        return list(self._collection.find({"user": user_id}, _SESSION_TIMES))
+
     def rename(self, user_id: ObjectId, name: str, session: Session | None = None) -> None:
         self._collection.update_many({"user": user_id}, {"$set": {"name": name}}, session=session)
 
@@ -278,6 +321,10 @@ class OneTimeTokenRepository(Repository):
     def drop_all(self, user_id: ObjectId, session: Session) -> None:
         """Have none of the user's links work any more."""
         self._collection.delete_many({"user": user_id}, session=session)
+
+    def times_of(self, user_id: ObjectId) -> list[Document]:
+        """Return what somebody's links are for, and until when they work."""
+        return list(self._collection.find({"user": user_id}, _LINK_TIMES))
 
     def _live(self, token_hash: str, session: Session | None = None) -> Document | None:
         found = self._collection.find_one({"hash": {"$eq": token_hash}}, session=session)

@@ -178,7 +178,15 @@ class AuthService:
         check_password(new, "newPassword")
         self._throttle.succeeded(user["email"], address)
         renewed = self._hasher.hash(new)
-        transaction(self._store, lambda session: self._renew(actor.user_id, renewed, session))
+
+        def change(session: Session) -> None:
+            user = self._users.by_id(actor.user_id, session)
+            # Deactivated, maybe to be erased, while the password was looked at.
+            if user is None or user.get("status") == UserStatus.INACTIVE:
+                raise Unauthorized("Invalid token")
+            self._renew(actor.user_id, renewed, session)
+
+        transaction(self._store, change)
         self._ends.all_of(actor.user_id)
         return self._open_session(actor.user_id, renewed) or self._refuse()
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from ipaddress import IPv4Address, ip_address, ip_network
+from datetime import UTC, datetime
+from typing import cast
 
 from redis import Redis
 
 from ..core.errors import TooManyRequests
+from ..core.network import network_of
 
 WINDOW = 15 * 60
 PAIR_LIMIT = 10
@@ -27,6 +29,7 @@ FREE_ATTEMPTS = 20
 MAX_DELAY = 4.0
 MAIL_LIMIT = 5
 KNOWN_FOR = 90 * 24 * 3600
+MAX_KNOWN = 100
 
 
 class Throttle:
@@ -38,7 +41,7 @@ class Throttle:
 
         Raises `TooManyRequests` where this address has failed too often.
         """
-        account, network = _short(email), _network(address)
+        account, network = _short(email), network_of(address)
         (pair, pair_ttl), (by_address, address_ttl), (total, _) = self._count(
             *_keys(account, network)
         )
@@ -46,18 +49,21 @@ class Throttle:
             raise TooManyRequests(max(pair_ttl, 1))
         if by_address > ADDRESS_LIMIT:
             raise TooManyRequests(max(address_ttl, 1))
-        if total > FREE_ATTEMPTS and not self._redis.exists(_known(account, network)):
+        if total > FREE_ATTEMPTS and not self._knows(account, network):
             time.sleep(min((total - FREE_ATTEMPTS) * 0.1, MAX_DELAY))
 
     def succeeded(self, email: str, address: str) -> None:
         """Take the counts of a successful attempt back, and remember the address."""
-        account, network = _short(email), _network(address)
+        account, network = _short(email), network_of(address)
         pair, by_address, total = _keys(account, network)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.delete(pair)
             pipe.decr(by_address)
             pipe.decr(total)
-            pipe.set(_known(account, network), 1, ex=KNOWN_FOR)
+            # The oldest go where there are too many.
+            pipe.zadd(_known(account), {network: time.time()})
+            pipe.zremrangebyrank(_known(account), 0, -MAX_KNOWN - 1)
+            pipe.expire(_known(account), KNOWN_FOR)
             pipe.execute()
 
     def call(self, name: str, address: str) -> None:
@@ -65,7 +71,7 @@ class Throttle:
 
         Raises `TooManyRequests` for an address that makes too many of it.
         """
-        ((count, ttl),) = self._count(f"throttle:{name}:a:{_network(address)}")
+        ((count, ttl),) = self._count(f"throttle:{name}:a:{network_of(address)}")
         if count > ADDRESS_LIMIT:
             raise TooManyRequests(max(ttl, 1))
 
@@ -75,11 +81,32 @@ class Throttle:
         Raises `TooManyRequests` for an address that asks for too many.
         """
         (asked, ttl), (mailed, _) = self._count(
-            f"throttle:mail:a:{_network(address)}", f"throttle:mail:e:{_short(email)}"
+            f"throttle:mail:a:{network_of(address)}", _mailed(_short(email))
         )
         if asked > ADDRESS_LIMIT:
             raise TooManyRequests(max(ttl, 1))
         return mailed <= MAIL_LIMIT
+
+    def known_networks(self, email: str) -> dict[str, datetime]:
+        """Return from which networks an account was logged in to, and when last."""
+        found = self._redis.zrange(_known(_short(email)), 0, -1, withscores=True)
+        since = time.time() - KNOWN_FOR
+        return {
+            network.decode(): datetime.fromtimestamp(last, UTC)
+            for network, last in cast(list[tuple[bytes, float]], found)
+            if last > since
+        }
+
+    def forget(self, email: str) -> None:
+        """Remove all that is counted and known under an e-mail address; looks at every key."""
+        account = _short(email)
+        pair, _, total = _keys(account, "*")
+        pairs = self._redis.scan_iter(match=pair, count=1000)
+        self._redis.delete(total, _known(account), _mailed(account), *pairs)
+
+    def _knows(self, account: str, network: str) -> bool:
+        last = self._redis.zscore(_known(account), network)
+        return last is not None and last > time.time() - KNOWN_FOR
 
     def _count(self, *keys: str) -> list[tuple[int, int]]:
         """Count once more under each key; returns the counts and the seconds they last."""
@@ -100,21 +127,12 @@ def _keys(account: str, address: str) -> tuple[str, str, str]:
     )
 
 
-def _known(account: str, address: str) -> str:
-    return f"throttle:login:known:{account}:{address}"
+def _known(account: str) -> str:
+    return f"throttle:login:known:{account}"
 
 
-def _network(address: str) -> str:
-    """Return what counts as one address: of IPv6 a /64, which is what one customer has."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((parsed, 64), strict=False))
+def _mailed(account: str) -> str:
+    return f"throttle:mail:e:{account}"
 
 
 def _short(email: str) -> str:

@@ -180,6 +180,22 @@ class CandidateProfileRepository(Repository):
             raise LookupError(f"no profile {profile_id}")
         return _complete(updated)
 
+    def count_by_lot_status(self) -> dict[LotStatus, int]:
+        """Return how many candidates have come how far."""
+        found = self._collection.aggregate(
+            [
+                # All of them: named so that the index answers, and no profile is read.
+                {"$match": {"lotStatus": {"$in": list(LotStatus)}}},
+                {"$group": {"_id": "$lotStatus", "count": {"$sum": 1}}},
+            ]
+        )
+        counts = {group["_id"]: group["count"] for group in found}
+        return {status: counts.get(status, 0) for status in LotStatus}
+
+    def remove(self, user_id: ObjectId, session: Session) -> None:
+        """Remove the profile of an account."""
+        self._collection.delete_one({"user": user_id}, session=session)
+
     def note_activation(self, user_id: ObjectId, session: Session) -> None:
         """Have the index of the account's profile, if it has one, say that it is active."""
         self._collection.update_one(

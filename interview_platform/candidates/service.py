@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from ..audit.service import Audit
 from ..auth.accounts import AccountChange, AccountService
-from ..auth.model import Actor, Role
+from ..auth.model import Actor, Role, UserStatus
 from ..auth.ports import Outbox
 from ..core.clock import utcnow
 from ..core.errors import NotFound
@@ -77,6 +77,19 @@ class CandidateService:
         )
         self._accounts.settle(changed)
         return {**changed.user, "profile": profile}
+
+    def count_by_lot_status(self) -> dict[LotStatus, int]:
+        """Return how many candidates have come how far."""
+        return self._profiles.count_by_lot_status()
+
+    def deactivate(self, actor: Actor, user_id: ObjectId, session: Session) -> AccountChange:
+        """Make a candidate's account unusable; `settle` what this returns after the commit."""
+        changes = {"status": UserStatus.INACTIVE}
+        return self._change(actor, user_id, changes, session)[0]
+
+    def remove_profile(self, user_id: ObjectId, session: Session) -> None:
+        """Remove the profile of a candidate, who is in no lot any more."""
+        self._profiles.remove(user_id, session)
 
     def own(self, actor: Actor) -> Document:
         """Return the caller's profile, with the account as its `user`."""

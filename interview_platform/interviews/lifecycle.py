@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from bson import ObjectId
@@ -13,7 +14,7 @@ from ..core.clock import isoformat, utcnow
 from ..core.mongo import Document, Session, Store, transaction
 from .access import check_access
 from .details import InterviewDetails
-from .model import InterviewStatus
+from .model import SEAL_GRACE, InterviewStatus
 from .repository import InterviewRepository
 from .rooms import InterviewRooms
 from .steps import StepRecord
@@ -22,8 +23,8 @@ from .steps import StepRecord
 class AttentionScores(Protocol):
     """What was measured of a candidate's attention; `telemetry` implements it."""
 
-    def score(self, interview_id: ObjectId) -> float | None:
-        """Return the score of 0 to 100, or None where nothing was measured."""
+    def score(self, interview_id: ObjectId, start: datetime, end: datetime) -> float | None:
+        """Return the score of 0 to 100 over this time, or None without enough data."""
 
 
 class LifeCycleService:
@@ -35,7 +36,7 @@ class LifeCycleService:
         details: InterviewDetails,
         steps: StepRecord,
         rooms: InterviewRooms,
-        attention: AttentionScores | None = None,
+        attention: AttentionScores,
     ) -> None:
         self._store = store
         self._interviews = interviews
@@ -78,12 +79,17 @@ class LifeCycleService:
         now = utcnow()
         outcome = {"feedback": None, "scorecard": None, **outcome}
         if outcome.get("attentivenessScore") is None:
-            outcome["attentivenessScore"] = self._measured(interview_id)
+            outcome["attentivenessScore"] = self._measured(actor, interview_id, now)
 
         def end(session: Session) -> Document:
             found = self._interviews.by_id(interview_id, session)
             check_access(actor, "interviews.end", found)
-            changes = {"status": InterviewStatus.COMPLETED, "endedAt": now, **outcome}
+            changes = {
+                "status": InterviewStatus.COMPLETED,
+                "endedAt": now,
+                "sealDueAt": now + SEAL_GRACE,
+                **outcome,
+            }
             after = self._interviews.transition(
                 interview_id, InterviewStatus.LIVE, changes, session
             )
@@ -102,5 +108,7 @@ class LifeCycleService:
         )
         return self._details.one(interview, actor.role)
 
-    def _measured(self, interview_id: ObjectId) -> float | None:
-        return self._attention.score(interview_id) if self._attention else None
+    def _measured(self, actor: Actor, interview_id: ObjectId, end: datetime) -> float | None:
+        found = self._interviews.by_id(interview_id)
+        start = check_access(actor, "interviews.end", found).get("startedAt")
+        return self._attention.score(interview_id, start, end) if start else None

@@ -22,6 +22,9 @@ START_GRACE = timedelta(minutes=5)
 # How far ahead a start may lie.
 MAX_AHEAD = timedelta(days=2 * 365)
 
+# How long after an interview's end its log takes what is on its way still.
+SEAL_GRACE = timedelta(seconds=3)
+
 MAX_FEEDBACK = 20_000
 MAX_CRITERIA = 50
 
@@ -46,12 +49,13 @@ class Recommendation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InterviewRef:
-    """An interview that somebody may take part in."""
+    """An interview that somebody may take part in; one who `waits` is not let in yet."""
 
     id: ObjectId
     status: InterviewStatus
     candidate: ObjectId
     interviewer: ObjectId
+    waits: bool
 
 
 def times_of(interview: Document) -> tuple[datetime, datetime] | None:

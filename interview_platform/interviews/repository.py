@@ -21,7 +21,36 @@ from .model import MAX_LENGTH, OPEN, InterviewStatus, Side, times_of
 UNDATED = datetime.min.replace(tzinfo=UTC)
 
 _BY_START = [("schedule.start", DESCENDING), ("_id", DESCENDING)]
-_PARTICIPANTS = {"status": True, "candidate": True, "interviewer": True}
+_PARTICIPANTS = {
+    "status": True,
+    "candidate": True,
+    "interviewer": True,
+    "candidateAdmittedAt": True,
+}
+
+# What is left of an interview whose candidate is erased: who by id, when, and how it ended.
+_SKELETON = frozenset(
+    {
+        "_id",
+        "candidate",
+        "interviewer",
+        "lot",
+        "codingTask",
+        "schedule",
+        "status",
+        "candidateAdmittedAt",
+        "startedAt",
+        "endedAt",
+        "cancelledAt",
+        "sealDueAt",
+        "createdBy",
+        "createdAt",
+        "updatedAt",
+    }
+)
+
+# How many interviews are looked after in one go.
+_A_FEW = 50
 
 # What narrows a list down, most telling first: each has an index that lists by start.
 _INDEXED_FILTERS = ("candidate", "interviewer", "lot", "status")
@@ -41,6 +70,8 @@ class InterviewRepository(Repository):
             for field in _INDEXED_FILTERS
         ),
         IndexModel([("codingTask", ASCENDING)]),
+        # Only those whose log is to be sealed: soon, each is out of it again.
+        IndexModel([("sealDueAt", ASCENDING)], name="seal_due", sparse=True),
         IndexModel(
             [("meetingRoomId", ASCENDING)],
             # Not the name that Mongoose gives an index of its own on this field.
@@ -179,6 +210,37 @@ class InterviewRepository(Repository):
             raise Conflict(f"The interview is not {from_status}")
         return after
 
+    def let_in(self, interview_id: ObjectId, now: datetime, session: Session) -> bool:
+        """Note that the candidate is let in; False where that was so before."""
+        updated = self._collection.update_one(
+            {"_id": interview_id, "candidateAdmittedAt": None},
+            {"$set": {"candidateAdmittedAt": now}},
+            session=session,
+        )
+        return updated.modified_count == 1
+
+    def due_for_sealing(self, now: datetime) -> list[Document]:
+        """Return interviews whose log is to be sealed by now, a few of the longest due."""
+        due = {"sealDueAt": {"$gt": UNDATED, "$lte": now}}
+        return list(self._collection.find(due).sort("sealDueAt").hint("seal_due").limit(_A_FEW))
+
+    def note_sealed(self, interview_id: ObjectId) -> None:
+        """Note that the interview's log is sealed; again, changes nothing."""
+        self._collection.update_one({"_id": interview_id}, {"$unset": {"sealDueAt": ""}})
+
+    def of_candidate(self, candidate_id: ObjectId) -> list[Document]:
+        """Return every interview of a candidate, the latest first."""
+        found = self._collection.find({"candidate": candidate_id}, hint="candidate_start")
+        return list(found.sort(_BY_START))
+
+    def strip(self, interview: Document) -> None:
+        """Take out of an interview whatever is not in `_SKELETON`, fields of older services too."""
+        more = {field: "" for field in interview if field not in _SKELETON}
+        if more:
+            self._collection.update_one(
+                {"_id": interview["_id"]}, {"$unset": more, "$set": {"updatedAt": utcnow()}}
+            )
+
     def has_open(self, candidate_id: ObjectId, session: Session) -> bool:
         """Tell whether an interview of the candidate is ahead or under way."""
         found = self._collection.find_one(
@@ -188,6 +250,77 @@ class InterviewRepository(Repository):
             session=session,
         )
         return found is not None
+
+    def count_by_status(self) -> dict[InterviewStatus, int]:
+        """Return how many interviews are in each state."""
+        found = self._collection.aggregate(
+            [
+                # All of them: named so that the index answers, and no interview is read.
+                {"$match": {"status": {"$in": list(InterviewStatus)}}},
+                {"$group": {"_id": "$status", "count": {"$sum": 1}}},
+            ]
+        )
+        counts = {group["_id"]: group["count"] for group in found}
+        return {status: counts.get(status, 0) for status in InterviewStatus}
+
+    def count_by_day(self, since: datetime, until: datetime) -> dict[tuple[str, str], int]:
+        """Return how many interviews begin on each day from `since` up to `until`, by state.
+
+        Days are those of UTC, as `2026-03-02`; without any interview, they are left out.
+        """
+        day = {"$dateToString": {"date": "$schedule.start", "format": "%Y-%m-%d"}}
+        found = self._collection.aggregate(
+            [
+                {"$match": {"schedule.start": {"$gte": since, "$lt": until}}},
+                {"$group": {"_id": {"day": day, "status": "$status"}, "count": {"$sum": 1}}},
+            ]
+        )
+        return {(group["_id"]["day"], group["_id"]["status"]): group["count"] for group in found}
+
+    def live(self, limit: int) -> list[Document]:
+        """Return the interviews that are under way, by start, `limit` of the latest at most."""
+        found = self._collection.find(
+            {"status": InterviewStatus.LIVE},
+            {"candidate": True, "interviewer": True, "schedule": True, "startedAt": True},
+        )
+        return list(found.sort(_BY_START).hint("status_start").limit(limit))
+
+    def load(self, since: datetime, until: datetime, limit: int) -> list[Document]:
+        """Return `{_id, interviews, minutes}` of `limit` interviewers, the busiest first.
+
+        Counted are the interviews that begin from `since` up to `until` and are not
+        cancelled; minutes are those that they are scheduled for.
+        """
+        start = "$schedule.start"
+        length = {"$subtract": [{"$ifNull": ["$schedule.end", start]}, start]}
+        found = self._collection.aggregate(
+            [
+                {
+                    "$match": {
+                        "schedule.start": {"$gte": since, "$lt": until},
+                        "status": {"$ne": InterviewStatus.CANCELLED},
+                    }
+                },
+                {
+                    "$group": {
+                        "_id": "$interviewer",
+                        "interviews": {"$sum": 1},
+                        "milliseconds": {"$sum": length},
+                    }
+                },
+                {"$sort": {"milliseconds": DESCENDING, "_id": ASCENDING}},
+                {"$limit": limit},
+            ],
+            hint="start",
+        )
+        return [
+            {
+                "_id": group["_id"],
+                "interviews": group["interviews"],
+                "minutes": group["milliseconds"] // 60_000,
+            }
+            for group in found
+        ]
 
     def uses_coding_task(self, task_id: ObjectId, session: Session) -> bool:
         """Tell whether an interview refers to the task."""

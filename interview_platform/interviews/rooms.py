@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 # Not words on the wire, but between processes: that each lets go of the room's sockets, and
-# that each looks who may still be in it. Only hints, as processes also look by themselves.
+# that each looks who may be in it now. Only hints, as processes also look by themselves.
 CLOSE = "room:close"
 CHANGED = "room:changed"
 
@@ -33,9 +33,26 @@ def yjs_room_of(interview_id: ObjectId) -> str:
     return f"interview:{interview_id}:yjs"
 
 
+def plain_room_of(interview_id: ObjectId) -> str:
+    """The sockets whose editor takes snapshots."""
+    return f"interview:{interview_id}:plain"
+
+
+def waiting_room_of(interview_id: ObjectId, socket_id: str | None = None) -> str:
+    """The candidate's sockets that are not let in yet, or one of them."""
+    room = f"interview:{interview_id}:waiting"
+    return room if socket_id is None else f"{room}:{socket_id}"
+
+
 def socket_room_of(interview_id: ObjectId, socket_id: str) -> str:
     """One socket, and only while it has joined this interview."""
     return f"interview:{interview_id}:socket:{socket_id}"
+
+
+def interview_of(room: str) -> ObjectId | None:
+    """Return the interview that a room belongs to; None for a room of another kind."""
+    kind, _, rest = room.partition(":")
+    return ObjectId(rest[:24]) if kind == "interview" else None
 
 
 class InterviewRooms:
@@ -45,13 +62,21 @@ class InterviewRooms:
         self._publish = publish
 
     def opened(self, interview_id: ObjectId, data: dict[str, Any]) -> None:
+        """Say that the interview is live, and have those who wait for it let in."""
         self._publish(room_of(interview_id), "interviewStarted", data)
+        self.let_in(interview_id)
+
+    def let_in(self, interview_id: ObjectId) -> None:
+        """Have those who wait come in, where they may by now."""
+        self._publish(waiting_room_of(interview_id), CHANGED, None)
 
     def closed(self, interview_id: ObjectId, event: str, data: dict[str, Any]) -> None:
         """Say a last `event`, then have everyone leave the room."""
-        self._publish(room_of(interview_id), event, data)
-        self._publish(room_of(interview_id), CLOSE, str(interview_id))
+        for room in (room_of(interview_id), waiting_room_of(interview_id)):
+            self._publish(room, event, data)
+            self._publish(room, CLOSE, str(interview_id))
 
     def changed(self, interview_id: ObjectId) -> None:
         """Have those leave at once who may not be in the room any more."""
-        self._publish(room_of(interview_id), CHANGED, None)
+        for room in (room_of(interview_id), waiting_room_of(interview_id)):
+            self._publish(room, CHANGED, None)

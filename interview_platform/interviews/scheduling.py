@@ -18,7 +18,7 @@ from ..lots.service import LotService
 from .access import check_access
 from .bookings import Bookings, check_schedule
 from .details import InterviewDetails
-from .model import InterviewStatus
+from .model import SEAL_GRACE, InterviewStatus
 from .notices import Notices
 from .repository import InterviewRepository
 from .rooms import InterviewRooms
@@ -143,6 +143,7 @@ class SchedulingService:
                     "status": InterviewStatus.CANCELLED,
                     "cancelledAt": now,
                     "cancelReason": reason,
+                    "sealDueAt": now + SEAL_GRACE,
                 },
                 session,
             )

@@ -11,6 +11,7 @@ from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
 from ..core.schemas import (
     Choice,
     Decimal,
+    Flag,
     Id,
     Json,
     ListOf,
@@ -262,8 +263,12 @@ class LogEntrySchema(Schema):
     timestamp = Timestamp("When it happened.")
     actor = Part(LogActorSchema, "Who did it, or null.", allow_none=True, dump_default=None)
     data = Json(
-        "What happened, by its type.", most=MAX_BYTES, example={"event": "interview.started"}
+        "What happened, by its type; empty where it was erased.",
+        most=MAX_BYTES,
+        dump_default=dict,
+        example={"event": "interview.started"},
     )
+    erased = Flag("Whether its content was erased.", dump_default=False)
 
 
 class LogPageSchema(PageEnvelope):

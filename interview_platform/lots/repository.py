@@ -120,6 +120,18 @@ class LotRepository(Repository):
         )
         return found is not None
 
+    def names_with(self, profile_id: ObjectId) -> list[Document]:
+        """Return the ids and names of the lots that a candidate is in."""
+        return list(self._collection.find({"candidates": profile_id}, {"name": True}))
+
+    def take_out_of_all(self, profile_id: ObjectId, session: Session) -> None:
+        """Take a candidate out of every lot, also of those that are archived."""
+        self._collection.update_many(
+            {"candidates": profile_id},
+            {"$pull": {"candidates": profile_id}, "$set": {"updatedAt": utcnow()}},
+            session=session,
+        )
+
     def _update(self, match: Document, change: Document, session: Session) -> Document | None:
         # Update and read, since a find-and-modify looks its document up more slowly.
         change = {**change, "$set": {**change.get("$set", {}), "updatedAt": utcnow()}}

@@ -137,6 +137,14 @@ class LotService:
         """Tell whether a candidate is in any lot."""
         return self._lots.any_with(profile_id, session)
 
+    def names_with(self, profile_id: ObjectId) -> list[Document]:
+        """Return the ids and names of the lots that a candidate is in."""
+        return self._lots.names_with(profile_id)
+
+    def take_out_of_all(self, profile_id: ObjectId, session: Session) -> None:
+        """Take a candidate who is being erased out of every lot."""
+        self._lots.take_out_of_all(profile_id, session)
+
     def _refusal(self, lot_id: ObjectId, session: Session) -> Conflict | NotFound:
         lot = self._lots.by_id(lot_id, session)
         return Conflict(ARCHIVED) if lot and lot["status"] == LotState.ARCHIVED else NotFound()

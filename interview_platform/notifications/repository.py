@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,9 @@ class NotificationRepository(Repository):
         IndexModel([("sweepAt", ASCENDING)], sparse=True),
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
         IndexModel([("interview", ASCENDING), ("status", ASCENDING)]),
+        IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("email", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("createdAt", ASCENDING), ("status", ASCENDING)]),
     )
     VALIDATOR = {
         "bsonType": "object",
@@ -185,6 +188,28 @@ class NotificationRepository(Repository):
             },
             session=session,
         )
+
+    def count_by_status(self, since: datetime, until: datetime) -> dict[str, int]:
+        """Return how many of the rows written from `since` up to `until` are in each state."""
+        found = self._collection.aggregate(
+            [
+                {"$match": {"createdAt": {"$gte": since, "$lt": until}}},
+                {"$group": {"_id": "$status", "count": {"$sum": 1}}},
+            ]
+        )
+        counts = {group["_id"]: group["count"] for group in found}
+        return {status: counts.get(status, 0) for status in STATUSES}
+
+    def sent_to(self, user_id: ObjectId, email: str) -> Iterator[Document]:
+        """Yield what an account was to be sent, then what its address was, without a lease."""
+        for match in ({"user": user_id}, {"email": {"$eq": email}}):
+            yield from self._walk(match, {"lease": False})
+
+    def remove(self, user_id: ObjectId, email: str, interview_ids: Sequence[ObjectId]) -> None:
+        """Remove what an account or its address was to be sent, or was told of the interviews."""
+        self._collection.delete_many({"user": user_id})
+        self._collection.delete_many({"email": {"$eq": email}})
+        self._collection.delete_many({"interview": {"$in": list(interview_ids)}})
 
     def _close(self, match: Document, outcome: dict[str, Any], expires_at: datetime | None) -> bool:
         if expires_at is not None:

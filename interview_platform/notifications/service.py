@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -131,6 +131,17 @@ class NotificationService:
         """Void what has not gone out yet about an interview, since something newer holds."""
         self._repository.void(interview_id, reason="superseded", session=session)
 
+    def sent_to(self, user_id: ObjectId, email: str) -> Iterator[Document]:
+        """Yield what an account was to be sent, then what its address was."""
+        return self._repository.sent_to(user_id, email)
+
+    def remove(self, user_id: ObjectId, email: str, interview_ids: Sequence[ObjectId]) -> None:
+        """Remove what an account or its address was to be sent, sent or not.
+
+        And what anybody was told of the interviews, since that names both sides.
+        """
+        self._repository.remove(user_id, email, interview_ids)
+
     def dispatch(self, notification_ids: Sequence[ObjectId]) -> None:
         """Have the worker deliver notifications whose transaction is committed.
 
@@ -144,6 +155,10 @@ class NotificationService:
         except PyMongoError as error:
             # What caused them is committed and stands, so its caller must not fail.
             log.warning("notifications are queued, but not marked so: %s", describe(error))
+
+    def count_by_status(self, since: datetime, until: datetime) -> dict[str, int]:
+        """Return how many of those asked for from `since` up to `until` are in each state."""
+        return self._repository.count_by_status(since, until)
 
     def sweep(self) -> int:
         """Enqueue what was left behind and return how many notifications that were."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
+from ..core.errors import TooManyRequests
 from ..core.faults import translate
 
 Acknowledgement = dict[str, Any]
@@ -38,4 +39,6 @@ def failure(error: Exception) -> Acknowledgement:
     body: dict[str, Any] = {"code": told.code, "message": told.message}
     if told.errors:
         body["errors"] = told.errors
+    if isinstance(told, TooManyRequests) and told.retry_after:
+        body["retryAfterMs"] = told.retry_after * 1000
     return {"ok": False, "error": body}

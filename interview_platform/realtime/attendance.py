@@ -1,19 +1,83 @@
-"""Who is in an interview's room: coming in, leaving, and being shown out."""
+"""Who is in an interview's room: waiting, coming in, leaving, and being shown out."""
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from bson import ObjectId
+from msgspec import Meta, Struct
 
-from ..core.errors import Conflict, NotFound
-from ..interviews.rooms import room_of, socket_room_of
-from ..interviews.service import InterviewService
-from ..session_log.service import SessionLog
-from .acknowledgements import Acknowledgement, accepted, acknowledge
-from .connections import Connection, Connections
+from ..auth.model import Role
+from ..core.broadcast import Message
+from ..core.clock import utcnow
+from ..core.errors import Conflict, Forbidden, NotFound, ServiceError
+from ..interviews.admission import AdmissionService
+from ..interviews.model import InterviewRef
+from ..interviews.presence import Presence, Seat
+from ..interviews.rooms import (
+    CLOSE,
+    plain_room_of,
+    room_of,
+    socket_room_of,
+    staff_room_of,
+    waiting_room_of,
+    yjs_room_of,
+)
+from ..telemetry.service import Consent, ConsentService
+from .acknowledgements import Acknowledgement, acknowledge
+from .connections import Connection, Connections, Membership
+from .editing import Editing
+from .events import RoomEvent, SocketId, check_text
+from .handlers import Answer, Handler, Handlers
+from .hosting import Hosted, Hosts
+from .missed import CaughtUp, Missed
+from .observing import Observing
+from .proceedings import Proceedings
+from .replica import Replica
 from .rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+# Between processes: that a socket is shown out.
+REMOVE = "room:remove"
+
+MAX_VECTOR = 16 * 1024
+
+
+class ConsentChoice(Struct, forbid_unknown_fields=True):
+    gaze: bool
+    recording: bool
+
+
+class JoinRoom(RoomEvent):
+    # Taken because clients send it; the role is the account's, whatever it says.
+    role: Annotated[str, Meta(max_length=32)] | None = None
+    sync: Literal["yjs"] | None = None
+    sv: Annotated[bytes, Meta(max_length=MAX_VECTOR)] | None = None
+    sinceSeq: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    consent: ConsentChoice | None = None
+
+    def __post_init__(self) -> None:
+        if self.sv is not None and self.sync is None:
+            raise ValueError('sv: is for those who join with sync: "yjs"')
+
+
+class LeaveRoom(RoomEvent):
+    pass
+
+
+class Admit(RoomEvent):
+    pass
+
+
+class Remove(RoomEvent):
+    socketId: SocketId
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+
+    def __post_init__(self) -> None:
+        check_text("reason", self.reason or "")
 
 
 class Attendance:
@@ -21,92 +85,334 @@ class Attendance:
 
     def __init__(
         self,
+        *,
         connections: Connections,
         rooms: Rooms,
-        interviews: InterviewService,
-        session_log: SessionLog,
+        hosts: Hosts,
+        proceedings: Proceedings,
+        editing: Editing,
+        missed: Missed,
+        admission: AdmissionService,
+        observing: Observing,
+        consents: ConsentService,
+        presence: Presence,
     ) -> None:
         self._connections = connections
         self._rooms = rooms
-        self._interviews = interviews
-        self._log = session_log
+        self._hosts = hosts
+        self._proceedings = proceedings
+        self._editing = editing
+        self._missed = missed
+        self._admission = admission
+        self._observing = observing
+        self._consents = consents
+        self._presence = presence
+        rooms.on(CLOSE, self._close)
+        rooms.on(REMOVE, self._remove_here)
 
-    def join(
-        self, connection: Connection, interview_id: ObjectId, *, yjs: bool
-    ) -> Acknowledgement | Future[Acknowledgement]:
-        """Have the socket come in, and return the acknowledgement; doing so again changes nothing.
+    def handlers(self) -> Handlers:
+        return {
+            "joinRoom": Handler(JoinRoom, self._join, in_room=False),
+            "leaveRoom": Handler(LeaveRoom, self._leave, in_room=False),
+            "admit": Handler(Admit, self._admit, in_room=False),
+            "remove": Handler(Remove, self._remove),
+        }
 
-        With `yjs` it hears binary updates from then on. Raises what `InterviewService.admit`
-        does, and `Unavailable` where the log takes no more.
+    def leave(self, connection: Connection, interview_id: ObjectId, *, tell: bool = True) -> None:
+        """Have the socket leave the room, or the waiting room, if it is there; never waits.
+
+        The others are told, unless they leave as well.
         """
-        interview = self._interviews.admit(connection.actor, interview_id)
-        answer = {"role": str(connection.actor.role), "status": str(interview.status)}
-        names = self._rooms.listen(connection, interview_id, yjs=yjs)
-        if connection not in self._connections:
-            self._rooms.forget(names)
-            raise NotFound("The socket is gone")
-        if not self._rooms.enter(connection, interview_id, names):
-            return {"ok": True, **answer}
+        if waiting := connection.waiting.pop(interview_id, None):
+            self._rooms.leave(connection, waiting)
+            self._rooms.forget(*waiting.rooms)
+            self._presence.leave(interview_id, connection.socket_id)
+        membership = connection.joined.pop(interview_id, None)
+        if membership is None:
+            return
+        self._rooms.leave(connection, membership)
+        self._presence.leave(interview_id, connection.socket_id)
+        self._observing.left(connection, interview_id)
+        hosted = self._hosts.get(interview_id)
+        if hosted and hosted.replica:
+            hosted.replica.plain.pop(connection.socket_id, None)
+        told = _told(connection)
         try:
-            stored = accepted(self._append(connection, interview_id, "participant.joined"))
-        except Exception:
-            self._rooms.leave(connection, interview_id)
-            raise
-        self._welcome(connection, interview_id)
-        try:
-            # Once more, as the room hears of changes to the interview only from now on.
-            self._interviews.admit(connection.actor, interview_id)
-        except Exception:
-            self.leave(connection, interview_id)
-            raise
-        return acknowledge(stored, **answer)
-
-    def leave(self, connection: Connection, interview_id: ObjectId) -> None:
-        """Have the socket leave the room, if it is there."""
-        if self._rooms.leave(connection, interview_id):
-            self._rooms.say(room_of(interview_id), "userLeft", _told(connection))
-            # It has left, whether the log takes it or not.
-            self._append(connection, interview_id, "participant.left")
+            logged = self._proceedings.note(
+                connection, interview_id, "system", {"event": "participant.left", **told}
+            )
+            told["id"] = str(logged.id)
+        except ServiceError:
+            log.warning("the log does not take that somebody has left")
+        if tell:
+            self._proceedings.relay(interview_id, "userLeft", told)
+        self._let_go(interview_id, membership.rooms[-1])
 
     def leave_all(self, connection: Connection) -> None:
-        for interview_id in list(connection.joined):
+        for interview_id in [*connection.joined, *connection.waiting]:
             self.leave(connection, interview_id)
 
     def review(self) -> None:
-        """Show out of every room of this process who may not be there any more.
+        """Show out of every room of this process who may not be there any more, and let in
+        who waits and may come in by now.
 
         The store is asked once. A socket's own `userLeft` is the last that it hears of the
         room. Raises PyMongo's errors.
         """
-        present = [(each, joined) for each in self._connections for joined in each.joined]
+        present = [
+            (connection, interview_id)
+            for connection in self._connections
+            for interview_id in (*connection.joined, *connection.waiting)
+        ]
         if not present:
             return
-        refusals = self._interviews.refusals({(each.actor, joined) for each, joined in present})
+        visits = self._admission.visits({(each.actor, where) for each, where in present})
         for connection, interview_id in present:
-            reason = refusals.get((connection.actor, interview_id))
-            if reason is None or interview_id not in connection.joined:
-                continue
-            own = socket_room_of(interview_id, connection.socket_id)
-            self._rooms.say(own, "userLeft", _told(connection))
-            if isinstance(reason, Conflict):
-                # The interview is over: so it is for everyone, and its log is closed.
-                self._rooms.leave(connection, interview_id)
-            else:
-                self.leave(connection, interview_id)
+            visit = visits[connection.actor, interview_id]
+            if isinstance(visit, ServiceError):
+                # Where the interview is over, it is so for everyone.
+                self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))
+            elif interview_id in connection.waiting and not visit.waits:
+                try:
+                    self._let_in(connection, visit)
+                except ServiceError as error:
+                    log.warning("somebody waits on: %s", error)
 
-    def _welcome(self, connection: Connection, interview_id: ObjectId) -> None:
+    def _join(self, connection: Connection, event: JoinRoom) -> Answer:
+        """Have the socket come in, or wait; doing so again brings it up to date.
+
+        Raises what `AdmissionService.admit` does, and `Unavailable` where the log takes no
+        more.
+        """
+        interview_id = event.interview_id
+        interview = self._admission.admit(connection.actor, interview_id)
+        if event.consent is not None:
+            self._observing.give_consent(
+                connection,
+                interview_id,
+                gaze=event.consent.gaze,
+                recording=event.consent.recording,
+            )
+        if interview.waits:
+            return self._wait(connection, interview, event)
+        return self._enter(connection, interview, event)
+
+    def _wait(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
+        interview_id = interview.id
+        answer = {"ok": True, "waiting": True, **_standing(connection, interview)}
+        if interview_id in connection.waiting:
+            connection.waiting[interview_id].wish = event
+            return answer
+        own = waiting_room_of(interview_id, connection.socket_id)
+        membership = Membership([waiting_room_of(interview_id), own], wish=event)
+        self._rooms.listen(*membership.rooms)
+        if connection not in self._connections or interview_id in connection.waiting:
+            self._rooms.forget(*membership.rooms)
+            raise NotFound("The socket is gone")
+        self._begin_to_wait(connection, interview_id, membership)
+        self._rooms.tell(connection, "waiting", {"interviewId": str(interview_id)})
+        # Once more, as the waiting room hears that it is opened only from now on.
+        now = self._admission.admit(connection.actor, interview_id)
+        if not now.waits:
+            self._let_in(connection, now)
+        return answer
+
+    def _begin_to_wait(
+        self, connection: Connection, interview_id: ObjectId, membership: Membership
+    ) -> None:
+        connection.waiting[interview_id] = membership
+        self._rooms.enter(connection, membership)
+        self._presence.enter(interview_id, _seat(connection, waiting=True))
+
+    def _let_in(self, connection: Connection, interview: InterviewRef) -> None:
+        """Bring a socket from the waiting room into the room, and tell it so."""
+        membership = connection.waiting.pop(interview.id, None)
+        if membership is None:
+            return
+        self._rooms.leave(connection, membership)
+        try:
+            answer = self._enter(connection, interview, membership.wish)
+        except Exception:
+            # The next review tries again.
+            self._begin_to_wait(connection, interview.id, membership)
+            raise
+        self._rooms.forget(*membership.rooms)
+
+        def tell(done: Future[Acknowledgement]) -> None:
+            if not done.exception():
+                held = {name: value for name, value in done.result().items() if name != "ok"}
+                told = {"interviewId": str(interview.id), **held}
+                self._rooms.tell(connection, "admitted", told)
+
+        if isinstance(answer, Future):
+            answer.add_done_callback(tell)
+
+    def _enter(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
+        interview_id = interview.id
+        membership = _membership(connection, interview_id, event)
+        own = membership.rooms[-1]
+        hosted = self._hosts.open(interview_id)
+        self._rooms.listen(own)
+        try:
+            replica = self._editing.open(hosted, lambda: self._admission.starter(interview_id))
+            consent = self._consents.current(interview_id)
+            entered, answer = self._take_in(connection, hosted, replica, membership, event)
+        except BaseException:
+            self._let_go(interview_id, own)
+            raise
+        answer = {**answer, **_standing(connection, interview), "consent": _choice(consent)}
+        if not entered:
+            self._let_go(interview_id, own)
+            return {"ok": True, **answer, "participants": self._presence.participants(interview_id)}
+        try:
+            acknowledged = self._welcome(connection, interview_id, answer)
+            # Once more, as the room hears of changes to the interview only from now on.
+            self._admission.admit(connection.actor, interview_id)
+        except Exception:
+            self.leave(connection, interview_id)
+            raise
+        return acknowledged
+
+    def _take_in(
+        self,
+        connection: Connection,
+        hosted: Hosted,
+        replica: Replica,
+        membership: Membership,
+        event: JoinRoom,
+    ) -> tuple[bool, Acknowledgement]:
+        """Have the socket enter, and return whether it came in just now, and what it is told.
+
+        One that is in already takes part as it asks to from now on.
+        """
+        interview_id = hosted.interview_id
+        caught_up = None
+        if event.sinceSeq is not None and interview_id not in connection.joined:
+            caught_up = self._missed.send(hosted, connection, CaughtUp(event.sinceSeq))
+        with replica:
+            if caught_up:
+                caught_up = self._missed.send(hosted, connection, caught_up)
+            # From here on nothing waits, so that nothing falls between then and now.
+            if connection not in self._connections:
+                raise NotFound("The socket is gone")
+            former = connection.joined.get(interview_id)
+            state = self._editing.state(replica, connection, membership, event.sv)
+            if former:
+                self._rooms.leave(connection, former)
+            connection.joined[interview_id] = membership
+            self._rooms.enter(connection, membership)
+            if caught_up:
+                self._missed.send_unnumbered(hosted, connection)
+        return former is None, {**state, **(caught_up.told if caught_up else {})}
+
+    def _welcome(
+        self, connection: Connection, interview_id: ObjectId, answer: Acknowledgement
+    ) -> Future[Acknowledgement]:
+        self._presence.enter(interview_id, _seat(connection, waiting=False))
+        told = _told(connection)
         actor = connection.actor
         newcomer = {
-            **_told(connection),
+            **told,
             "role": str(actor.role),
             "userId": str(actor.user_id),
             "name": actor.name,
         }
-        self._rooms.say(room_of(interview_id), "userJoined", newcomer)
+        return self._proceedings.tell(
+            connection,
+            interview_id,
+            "system",
+            {"event": "participant.joined", **told},
+            event="userJoined",
+            told=newcomer,
+            **answer,
+            participants=self._presence.participants(interview_id),
+        )
 
-    def _append(self, connection: Connection, interview_id: ObjectId, event: str) -> Future[int]:
-        data = {"event": event, **_told(connection)}
-        return self._log.append(interview_id, "system", connection.actor_entry, data)
+    def _let_go(self, interview_id: ObjectId, own: str) -> None:
+        self._rooms.forget(own)
+        self._hosts.release(interview_id)
+
+    def _leave(self, connection: Connection, event: LeaveRoom) -> Answer:
+        interview_id = event.interview_id
+        if interview_id not in connection.joined and interview_id not in connection.waiting:
+            raise Forbidden("Join the room first")
+        self.leave(connection, interview_id)
+        return {"ok": True}
+
+    def _admit(self, connection: Connection, event: Admit) -> Answer:
+        self._admission.let_in(connection.actor, event.interview_id)
+        return {"ok": True}
+
+    def _remove(self, connection: Connection, event: Remove) -> Answer:
+        interview_id = event.interview_id
+        person = self._presence.of_socket(interview_id, event.socketId)
+        if person is None:
+            raise NotFound("Nobody is here by this socket")
+        if person.role == Role.ADMIN and connection.actor.role is not Role.ADMIN:
+            raise Forbidden("Only an admin removes an admin")
+        logged = self._proceedings.note(
+            connection,
+            interview_id,
+            "system",
+            {
+                "event": "participant.removed",
+                "socketId": event.socketId,
+                "userId": person.user_id,
+                "reason": event.reason,
+            },
+        )
+        data = {"interviewId": event.interviewId, "reason": event.reason}
+        room_of_one = waiting_room_of if person.waiting else socket_room_of
+        self._rooms.say(room_of_one(interview_id, event.socketId), REMOVE, data)
+        return acknowledge(logged.stored)
+
+    def _remove_here(self, message: Message) -> None:
+        interview_id = ObjectId(message.data["interviewId"])
+        connection = self._connections.get(message.room.rpartition(":")[2])
+        if connection:
+            self._rooms.tell(connection, "removed", message.data)
+            self.leave(connection, interview_id)
+
+    def _show_out(self, connection: Connection, interview_id: ObjectId, *, tell: bool) -> None:
+        self._rooms.tell(connection, "userLeft", _told(connection))
+        self.leave(connection, interview_id, tell=tell)
+
+    def _close(self, message: Message) -> None:
+        interview_id = ObjectId(message.data)
+        for connection in self._connections:
+            if interview_id in connection.joined or interview_id in connection.waiting:
+                self.leave(connection, interview_id, tell=False)
+
+
+def _membership(connection: Connection, interview_id: ObjectId, event: JoinRoom) -> Membership:
+    yjs = event.sync == "yjs"
+    rooms = [room_of(interview_id), (yjs_room_of if yjs else plain_room_of)(interview_id)]
+    if connection.is_staff:
+        rooms.append(staff_room_of(interview_id))
+    rooms.append(socket_room_of(interview_id, connection.socket_id))
+    return Membership(rooms, yjs=yjs, follows=event.sinceSeq is not None)
+
+
+def _standing(connection: Connection, interview: InterviewRef) -> dict[str, Any]:
+    return {"role": str(connection.actor.role), "status": str(interview.status)}
+
+
+def _seat(connection: Connection, *, waiting: bool) -> Seat:
+    actor = connection.actor
+    return Seat(
+        socket_id=connection.socket_id,
+        user_id=str(actor.user_id),
+        name=actor.name,
+        role=str(actor.role),
+        since=utcnow(),
+        waiting=waiting,
+    )
+
+
+def _choice(consent: Consent | None) -> dict[str, Any] | None:
+    if consent is None:
+        return None
+    return {"gaze": consent.gaze, "recording": consent.recording, "version": consent.version}
 
 
 def _told(connection: Connection) -> dict[str, Any]:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 
 from ..auth.model import Actor, Role
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Membership:
+    """A socket's place in an interview: the rooms that it is in, and how it takes part.
+
+    `wish` is how a candidate who is not let in yet wants to join. `seen` is the text that
+    an editor without Yjs was last shown, or showed itself.
+    """
+
+    rooms: list[str]
+    yjs: bool = False
+    follows: bool = False
+    wish: Any = None
+    seen: str | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Connection:
     """One socket; its identity is fixed when it connects."""
 
     socket_id: str
     actor: Actor
     expires_at: datetime
-    # The interviews it has joined, each with the names of the rooms that it is in for it.
-    joined: dict[ObjectId, list[str]] = field(default_factory=dict)
+    joined: dict[ObjectId, Membership] = field(default_factory=dict)
+    waiting: dict[ObjectId, Membership] = field(default_factory=dict)
 
     @property
     def is_staff(self) -> bool:
@@ -57,6 +73,3 @@ class Connections:
 
     def remove(self, socket_id: str) -> Connection | None:
         return self._by_socket.pop(socket_id, None)
-
-    def in_interview(self, interview_id: ObjectId) -> Iterable[Connection]:
-        return [each for each in self if interview_id in each.joined]

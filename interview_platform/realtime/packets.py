@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from engineio.payload import Payload
 from socketio import packet
 
 from ..core import json
@@ -16,9 +15,6 @@ MAX_DEPTH = 254
 
 RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
 """Names that python-socketio gives a meaning of its own, and that no client may send."""
-
-# A client that polls sends what has piled up in one body; beyond this all of it is lost.
-Payload.max_decode_packets = 1000
 
 
 class PacketJSON:

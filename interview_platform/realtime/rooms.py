@@ -2,96 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from bson import ObjectId
 
 from ..core.broadcast import Broadcaster, Message
-from ..interviews.rooms import (
-    CHANGED,
-    CLOSE,
-    room_of,
-    socket_room_of,
-    staff_room_of,
-    yjs_room_of,
-)
-from .connections import Connection, Connections
+from ..interviews.rooms import interview_of
+from .connections import Connection, Membership
 from .server import Server
 
 NAMESPACE = "/interview"
+
+Hears = Callable[[Message], None]
 
 
 class Rooms:
     """This process's share of every room: its own sockets, reached through `server`."""
 
-    def __init__(self, server: Server, broadcaster: Broadcaster, connections: Connections) -> None:
+    def __init__(self, server: Server, broadcaster: Broadcaster) -> None:
         self._server = server
         self._broadcaster = broadcaster
-        self._connections = connections
-        self._on_change: Callable[[], None] = lambda: None
+        self._hears: dict[str, Hears] = {}
+        self._is_news: Callable[[ObjectId, str, Message], bool] = lambda *_: True
+        # Sockets that are told the ids of log entries, by interview.
+        self._following: dict[ObjectId, set[str]] = {}
         broadcaster.deliver_to(self._deliver)
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when others may be in a room than before; it must not wait."""
-        self._on_change = callback
+    def on(self, event: str, hears: Hears) -> None:
+        """Have `hears` called for `event`, instead of sockets; it must not wait.
 
-    def listen(self, connection: Connection, interview_id: ObjectId, *, yjs: bool) -> list[str]:
-        """Have this process hear the rooms that a socket is about to enter; returns their names.
-
-        Waits for Redis, if it must. Apart from `enter`, so that nothing is missed in between.
+        Events that are no words on the wire have a colon in their names.
         """
-        names = [room_of(interview_id), socket_room_of(interview_id, connection.socket_id)]
-        if connection.is_staff:
-            names.append(staff_room_of(interview_id))
-        if yjs:
-            names.append(yjs_room_of(interview_id))
-        self._broadcaster.subscribe(*names)
-        return names
+        self._hears[event] = hears
 
-    def forget(self, names: list[str]) -> None:
+    def pass_if(self, is_news: Callable[[ObjectId, str, Message], bool]) -> None:
+        """Have `is_news(interview_id, entry_id, message)` decide what reaches this process's
+        sockets of events that are log entries; it must not wait."""
+        self._is_news = is_news
+
+    def listen(self, *rooms: str) -> None:
+        """Have this process hear `rooms`. Waits for Redis, if it must."""
+        self._broadcaster.subscribe(*rooms)
+
+    def forget(self, *rooms: str) -> None:
         """Take back what `listen` did."""
-        self._broadcaster.unsubscribe(*names)
+        self._broadcaster.unsubscribe(*rooms)
 
-    def enter(self, connection: Connection, interview_id: ObjectId, names: list[str]) -> bool:
-        """Have the socket enter those rooms of `names`, from `listen`, that it is not in.
+    def enter(self, connection: Connection, membership: Membership) -> None:
+        """Have the socket enter the rooms of `membership`; never waits."""
+        for room in membership.rooms:
+            self._server.manager.enter_room(connection.socket_id, NAMESPACE, room)
+            if membership.follows and (interview_id := interview_of(room)):
+                self._following.setdefault(interview_id, set()).add(connection.socket_id)
 
-        Returns False where it has been in the interview's room before, or has come in while
-        this was listened to.
-        """
-        entered = connection.joined.get(interview_id, [])
-        new = [name for name in names if name not in entered]
-        for name in new:
-            self._server.manager.enter_room(connection.socket_id, NAMESPACE, name)
-        connection.joined[interview_id] = entered + new
-        if entered:
-            self.forget([name for name in names if name in entered])
-        return not entered
-
-    def leave(self, connection: Connection, interview_id: ObjectId) -> bool:
-        """Have the socket leave; False where it was not there."""
-        names = connection.joined.pop(interview_id, None)
-        if names is None:
-            return False
-        for name in names:
-            self._server.manager.leave_room(connection.socket_id, NAMESPACE, name)
-        self.forget(names)
-        return True
+    def leave(self, connection: Connection, membership: Membership) -> None:
+        for room in membership.rooms:
+            self._server.manager.leave_room(connection.socket_id, NAMESPACE, room)
+            interview_id = interview_of(room)
+            if interview_id in self._following:
+                self._following[interview_id].discard(connection.socket_id)
+                if not self._following[interview_id]:
+                    del self._following[interview_id]
 
     def say(self, room: str, event: str, data: Any, *, skip: str | None = None) -> None:
-        """Send an event to every socket in `room` but `skip`; never waits."""
+        """Send an event to every socket in `room` but `skip`, on every process; never waits."""
         self._broadcaster.publish(room, event, data, skip)
 
-    def _deliver(self, message: Message) -> None:
-        if message.event == CLOSE:
-            self._close(ObjectId(message.data))
-        elif message.event == CHANGED:
-            self._on_change()
-        else:
-            self._server.manager.emit(
-                message.event, message.data, NAMESPACE, room=message.room, skip_sid=message.skip
-            )
+    def tell(self, connection: Connection, event: str, data: Any) -> None:
+        """Send an event to one socket of this process; never waits."""
+        self._server.emit(event, data, to=connection.socket_id, namespace=NAMESPACE)
 
-    def _close(self, interview_id: ObjectId) -> None:
-        for connection in self._connections.in_interview(interview_id):
-            self.leave(connection, interview_id)
+    def tell_here(
+        self, room: str, event: str, data: Any, *, skip: str | Collection[str] | None = None
+    ) -> None:
+        """Send an event to the sockets in `room` on this process alone; never waits."""
+        skipped = list(skip) if skip is not None and not isinstance(skip, str) else skip
+        self._server.manager.emit(event, data, NAMESPACE, room=room, skip_sid=skipped)
+
+    def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
+        """Send an event to the sockets of this process that follow the log; never waits."""
+        for socket_id in self.following(interview_id):
+            self._server.emit(event, data, to=socket_id, namespace=NAMESPACE)
+
+    def following(self, interview_id: ObjectId) -> Collection[str]:
+        """Return the sockets of this process that are told positions and ids of the log."""
+        return self._following.get(interview_id, ())
+
+    def is_for(self, connection: Connection, message: Message) -> bool:
+        """Tell whether the socket is one of those that `message` is meant for."""
+        here = self._server.manager.rooms.get(NAMESPACE, {}).get(message.room, ())
+        between_processes = ":" in message.event
+        return (
+            not between_processes
+            and connection.socket_id in here
+            and connection.socket_id != message.skip
+        )
+
+    def take(self, message: Message) -> None:
+        """Give what somebody said to who hears it here; never waits."""
+        self._hears.get(message.event, self.pass_on)(message)
+
+    def pass_on(self, message: Message) -> None:
+        """Send what somebody said to the sockets of this process."""
+        room, event, data, skip = message
+        entry_id = data.get("id") if isinstance(data, dict) else None
+        if entry_id is None:
+            self.tell_here(room, event, data, skip=skip)
+            return
+        plain = {name: value for name, value in data.items() if name != "id"}
+        interview_id = interview_of(room)
+        followers = self._following.get(interview_id, ()) if interview_id else ()
+        if not followers:
+            self.tell_here(room, event, plain, skip=skip)
+            return
+        others = {skip, *followers} if skip else followers
+        self.tell_here(room, event, plain, skip=others)
+        here = self._server.manager.rooms.get(NAMESPACE, {}).get(room, ())
+        for socket_id in followers:
+            if socket_id in here and socket_id != skip:
+                self._server.emit(event, data, to=socket_id, namespace=NAMESPACE)
+
+    def _deliver(self, message: Message) -> None:
+        data = message.data
+        entry_id = data.get("id") if isinstance(data, dict) else None
+        if entry_id is not None:
+            interview_id = interview_of(message.room)
+            if interview_id and not self._is_news(interview_id, entry_id, message):
+                return
+        self.take(message)

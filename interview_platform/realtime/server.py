@@ -1,53 +1,53 @@
-"""The Socket.IO server: how it carries, acknowledges and closes."""
+"""The Socket.IO server: how it carries, acknowledges, limits and closes."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import engineio
 import flask_socketio
+import gevent
 import socketio
-from engineio.socket import Socket
 from flask import Flask
 from gevent.pool import Pool
 from socketio.exceptions import ConnectionRefusedError as Refused
-from socketio.packet import ACK, BINARY_EVENT, CONNECT, EVENT
+from socketio.packet import ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT
 
-from ..core.errors import Invalid
-from ..core.websocket import WebSocket
+from ..core.errors import Invalid, NotFound, TooManyRequests
+from .engine import Connection, EngineServer
+from .limits import Limits
 from .packets import Packet, PacketJSON, UnreadableError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MAX_MESSAGE_BYTES = 1024 * 1024
+# A document of 1 MiB fits in, however its text is spelled in JSON but for the worst.
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 CLOSING_AT_ONCE = 64
+
+PACKETS_OUTSIDE = 20
+"""Packets that a connection may send while it is in no namespace."""
+
+REFUSAL_PAUSE = 0.02
+"""Seconds for which a client is not read after an event too many."""
+
+MAX_REFUSALS = 400
+"""Events too many, without a rest, after which a client is cut off."""
+
+# The head of an event: in which namespace it is, and the number that it is acknowledged by.
+_EVENT_HEAD = re.compile(r"(?:2|5\d+-)(?:(/[^,\[]*),)?(\d{0,100})")
 
 log = logging.getLogger(__name__)
 
 # Below ERROR these write down what packets hold, tokens and code of an interview included.
 _packet_log = logging.getLogger(f"{__name__}.packets")
 _packet_log.setLevel(logging.ERROR)
-
-
-class EngineServer(engineio.Server):  # type: ignore[misc]
-    """Engine.IO over `core.websocket`, which never waits for a client that does not read."""
-
-    _async: dict[str, Any]
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._async = {**self._async, "websocket": _websocket_transport}
-
-    def disconnect(self, sid: str | None = None) -> None:
-        """Close the connection `sid`, or every one."""
-        for connection in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
-            if connection is not None:
-                connection.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
 
 class Server(socketio.Server):  # type: ignore[misc]
@@ -59,13 +59,17 @@ class Server(socketio.Server):  # type: ignore[misc]
     handler that raises refuses the client, whatever it raised.
 
     Messages of more than `max_http_buffer_size` bytes, attachments taken together, are
-    refused. Other options are python-socketio's.
+    refused. `limits` bounds connections an address, and what people send that handlers of
+    `connect` have named by `identify`. Other options are python-socketio's.
     """
+
+    eio: EngineServer
 
     def __init__(
         self,
         *,
         on_failure: Callable[[Exception], object],
+        limits: Limits,
         cors_allowed_origins: Sequence[str],
         max_http_buffer_size: int = MAX_MESSAGE_BYTES,
         **options: Any,
@@ -79,9 +83,11 @@ class Server(socketio.Server):  # type: ignore[misc]
             engineio_logger=_packet_log,
             cors_allowed_origins=partial(_may_connect, frozenset(cors_allowed_origins)),
             max_http_buffer_size=max_http_buffer_size,
+            limits=limits,
             **options,
         )
         self._on_failure = on_failure
+        self._limits = limits
         self._draining = False
 
     def _engineio_server_class(self) -> type[engineio.Server]:
@@ -96,6 +102,27 @@ class Server(socketio.Server):  # type: ignore[misc]
         response: Iterable[bytes] = super().handle_request(environ, start_response)
         return response
 
+    def identify(self, sid: str, namespace: str, person: str) -> None:
+        """Count the socket `sid`, which is about to connect, as one of `person`.
+
+        What all sockets of a person send is limited together. Raises `TooManyConnections`.
+        """
+        connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
+        if connection is None:
+            raise NotFound("The socket is gone")
+        self._release(connection)
+        connection.allowance = self._limits.admit(person, connection.sid)
+        connection.person = person
+
+    def disconnect(
+        self, sid: str, namespace: str | None = None, ignore_queue: bool = False
+    ) -> None:
+        """Tell a client that it is disconnected, and close its connection."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        super().disconnect(sid, namespace, ignore_queue)
+        if connection := self.eio.sockets.get(eio_sid):
+            connection.close()
+
     def drain(self) -> None:
         """Refuse new connections and close those there are; clients connect again elsewhere.
 
@@ -105,6 +132,9 @@ class Server(socketio.Server):  # type: ignore[misc]
         Pool(CLOSING_AT_ONCE).map(_close, list(self.eio.sockets.values()))
 
     def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        connection = self.eio.sockets.get(eio_sid)
+        if connection is None or not self._may_send(connection, data):
+            return
         try:
             self._check_attachment(eio_sid, data)
             super()._handle_eio_message(eio_sid, data)
@@ -114,6 +144,42 @@ class Server(socketio.Server):  # type: ignore[misc]
             refused = error.packet if isinstance(error, UnreadableError) else unfinished
             if refused is not None:
                 self._refuse(eio_sid, refused)
+
+    def _may_send(self, connection: Connection, data: str | bytes) -> bool:
+        """Tell whether a message is handled, before anything is made of it."""
+        if connection.outside_since is not None:
+            connection.packets_outside += 1
+            if connection.packets_outside > PACKETS_OUTSIDE:
+                log.info("%s: cut off, it sends and does not connect", connection.sid)
+                connection.cut()
+            return not connection.closed
+        allowance = connection.allowance
+        if allowance is None:
+            return True
+        if delay := allowance.traffic.owe(len(data)):
+            gevent.sleep(delay)
+        if isinstance(data, bytes) and connection.sid in self._binary_packet:
+            return True  # a part of an event that was let through
+        if allowance.events.take():
+            if connection.refused and allowance.events.level > allowance.events.burst / 2:
+                connection.refused = 0
+            return True
+        if isinstance(data, str) and data.startswith(str(DISCONNECT)):
+            return True
+        self._refuse_flood(connection, data)
+        return False
+
+    def _refuse_flood(self, connection: Connection, data: str | bytes) -> None:
+        connection.refused += 1
+        if connection.refused > MAX_REFUSALS:
+            log.info("%s: cut off, it floods", connection.sid)
+            connection.cut()
+            return
+        head = _EVENT_HEAD.match(data) if isinstance(data, str) else None
+        if head and head[2]:
+            refusal = self._on_failure(TooManyRequests(1, "Too many events, send fewer"))
+            self._acknowledge(connection.sid, head[1] or "/", int(head[2]), refusal)
+        gevent.sleep(REFUSAL_PAUSE)
 
     def _check_attachment(self, eio_sid: str, data: Any) -> None:
         waiting = self._binary_packet.get(eio_sid)
@@ -141,15 +207,45 @@ class Server(socketio.Server):  # type: ignore[misc]
                 self._acknowledge(eio_sid, namespace, packet.id, self._on_failure(problem))
 
     def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
+        connection = self.eio.sockets.get(eio_sid)
+        if connection is None:
+            return
+        # While a handler decides, the client is not late.
+        since, connection.outside_since = connection.outside_since, None
+        began = monotonic()
         super()._handle_connect(eio_sid, namespace, data)
-        if eio_sid not in self.eio.sockets:
+        if not self._is_inside(connection):
+            connection.outside_since = (since or began) + monotonic() - began
+            self._release(connection)
+        if connection.closing:
             # It has closed while the handler ran; nobody was told, since it was not in yet.
             self._handle_disconnect(eio_sid, namespace)
+
+    def _handle_disconnect(
+        self, eio_sid: str, namespace: str | None, reason: str | None = None
+    ) -> None:
+        super()._handle_disconnect(eio_sid, namespace, reason)
+        connection = self.eio.sockets.get(eio_sid)
+        if connection is not None and not self._is_inside(connection):
+            connection.outside_since = connection.outside_since or monotonic()
+            self._release(connection)
+
+    def _is_inside(self, connection: Connection) -> bool:
+        """Tell whether the connection is in a namespace."""
+        manager = self.manager
+        return any(manager.sid_from_eio_sid(connection.sid, name) for name in manager.rooms)
+
+    def _release(self, connection: Connection) -> None:
+        if connection.allowance is not None:
+            self._limits.release(connection.person, connection.sid)
+            connection.allowance = None
 
     def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         super()._handle_eio_disconnect(eio_sid, reason)
         # Engine.IO forgets closed connections by and by, and trips over them until then.
-        self.eio.sockets.pop(eio_sid, None)
+        connection = self.eio.sockets.pop(eio_sid, None)
+        if connection is not None:
+            self._release(connection)
 
     def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         try:
@@ -217,33 +313,6 @@ def _may_connect(allowed: frozenset[str], origin: str, environ: WSGIEnvironment)
     return "*" in allowed or origin in allowed or origin == own
 
 
-def _close(connection: Socket) -> None:
+def _close(connection: Connection) -> None:
     # Closed below Socket.IO: told to leave by a DISCONNECT packet, clients stay away for good.
-    connection.close(wait=False, reason=Server.reason.SERVER_DISCONNECT)
-
-
-def _websocket_transport(
-    handler: Callable[[WebSocket], object], server: engineio.Server
-) -> WSGIApplication:
-    """Return what serves one WebSocket of an Engine.IO connection, and leaves nothing behind."""
-    connection: Socket = handler.__self__  # type: ignore[attr-defined]
-
-    def fail() -> None:
-        connection.close(wait=False, abort=True, reason=server.reason.TRANSPORT_ERROR)
-
-    def run(websocket: WebSocket) -> None:
-        try:
-            handler(websocket)
-        except (ValueError, OSError) as error:
-            # Not a packet of Engine.IO, or gone in the middle of an upgrade.
-            log.debug("%s: %s", connection.sid, error)
-            fail()
-
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            return WebSocket(run, server.max_http_buffer_size)(environ, start_response)
-        finally:
-            if not connection.connected:
-                fail()
-
-    return serve
+    connection.close()

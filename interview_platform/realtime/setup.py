@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
 from flask import Flask
 
@@ -12,45 +13,122 @@ from ..auth.service import AuthService
 from ..core.broadcast import Broadcaster
 from ..core.draining import Draining
 from ..core.settings import Settings
-from ..interviews.service import InterviewService
+from ..core.workpool import Workpool
+from ..dashboards.sharing import SharedDashboard
+from ..editor.service import EditorService
+from ..interviews.admission import AdmissionService
+from ..interviews.presence import CHANGED as PRESENCE_CHANGED
+from ..interviews.presence import Presence
+from ..interviews.rooms import CHANGED
 from ..session_log.service import SessionLog
+from ..telemetry.service import ConsentService, GazeRecorder
 from .acknowledgements import failure
 from .attendance import Attendance
 from .connections import Connection, Connections
+from .conversation import Conversation
+from .editing import Editing
+from .hosting import Hosts
+from .limits import Limits
+from .missed import Missed
 from .namespace import InterviewNamespace
+from .observing import Observing
+from .proceedings import Proceedings
 from .rooms import NAMESPACE, Rooms
 from .sentinel import Sentinel
 from .server import SocketIO
+from .tail import Tail
+from .watching import Watching
 
 RECONNECT_WITHIN_MS = 5_000
 FLUSH_TIMEOUT = 5.0
 
 
-def install(
-    app: Flask,
-    settings: Settings,
-    *,
-    authenticator: Authenticator,
-    auth: AuthService,
-    interviews: InterviewService,
-    session_log: SessionLog,
-    broadcaster: Broadcaster,
-) -> Connections:
+@dataclass(frozen=True)
+class Parts:
+    """What the namespace is made of, beside its own."""
+
+    authenticator: Authenticator
+    auth: AuthService
+    admission: AdmissionService
+    editor: EditorService
+    editing_pool: Workpool
+    session_log: SessionLog
+    broadcaster: Broadcaster
+    limits: Limits
+    presence: Presence
+    consents: ConsentService
+    gaze: GazeRecorder
+    dashboard: SharedDashboard
+
+
+def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     """Serve `/socket.io/` in front of `app`; returns the sockets of this process."""
     socketio = SocketIO()
-    socketio.init_app(app, on_failure=failure, cors_allowed_origins=list(settings.client_origins))
+    socketio.init_app(
+        app,
+        on_failure=failure,
+        limits=parts.limits,
+        cors_allowed_origins=list(settings.client_origins),
+    )
     server, connections = socketio.server, Connections()
-    rooms = Rooms(server, broadcaster, connections)
-    attendance = Attendance(connections, rooms, interviews, session_log)
+    session_log, broadcaster = parts.session_log, parts.broadcaster
+    rooms = Rooms(server, broadcaster)
+    rooms.on(PRESENCE_CHANGED, parts.presence.hear)
+    parts.presence.deliver_to(rooms.tell_here)
+    hosts = Hosts(rooms, session_log)
+    proceedings = Proceedings(session_log, rooms, hosts)
+    editing = Editing(
+        editor=parts.editor,
+        session_log=session_log,
+        proceedings=proceedings,
+        rooms=rooms,
+        hosts=hosts,
+        connections=connections,
+        pool=parts.editing_pool,
+    )
+    tail = Tail(
+        hosts=hosts, rooms=rooms, editing=editing, editor=parts.editor, session_log=session_log
+    )
+    observing = Observing(
+        proceedings=proceedings,
+        consents=parts.consents,
+        gaze=parts.gaze,
+        broadcaster=broadcaster,
+    )
+    attendance = Attendance(
+        connections=connections,
+        rooms=rooms,
+        hosts=hosts,
+        proceedings=proceedings,
+        editing=editing,
+        missed=Missed(session_log, rooms, tail),
+        admission=parts.admission,
+        observing=observing,
+        consents=parts.consents,
+        presence=parts.presence,
+    )
 
     def disconnect(connection: Connection) -> None:
         server.disconnect(connection.socket_id, NAMESPACE)
 
-    sentinel = Sentinel(connections, auth, attendance, disconnect)
+    sentinel = Sentinel(connections, parts.auth, attendance, disconnect)
     broadcaster.on(SessionEnds.TOPIC, sentinel.on_sessions_ended)
-    rooms.on_change(sentinel.look)
+    rooms.on(CHANGED, lambda _: sentinel.look())
     server.register_namespace(
-        InterviewNamespace(authenticator, attendance, session_log, rooms, connections, sentinel)
+        InterviewNamespace(
+            authenticator=parts.authenticator,
+            attendance=attendance,
+            connections=connections,
+            sentinel=sentinel,
+            tail=tail,
+            groups=(
+                attendance.handlers(),
+                editing.handlers(),
+                Conversation(proceedings, rooms, parts.presence).handlers(),
+                observing.handlers(),
+                Watching(connections, rooms, parts.dashboard).handlers(),
+            ),
+        )
     )
 
     def drain() -> None:
@@ -59,7 +137,9 @@ def install(
             wait = {"reconnectAfterMs": random.randrange(RECONNECT_WITHIN_MS)}  # noqa: S311
             server.emit("serverDraining", wait, to=connection.socket_id, namespace=NAMESPACE)
         server.drain()
+        parts.gaze.flush(timeout=FLUSH_TIMEOUT)
         session_log.flush(FLUSH_TIMEOUT)
+        parts.presence.close()
         broadcaster.close()
 
     draining: Draining = app.extensions["draining"]

@@ -1,0 +1,48 @@
+"""All that interviews hold of their candidate: told to them, and erased."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from ..core.mongo import Document, Session
+from ..session_log.service import SessionLog
+from .presence import Presence
+from .repository import InterviewRepository
+from .sealing import SealingService
+
+
+class InterviewData:
+    def __init__(
+        self,
+        interviews: InterviewRepository,
+        sealing: SealingService,
+        session_log: SessionLog,
+        presence: Presence,
+    ) -> None:
+        self._interviews = interviews
+        self._sealing = sealing
+        self._session_log = session_log
+        self._presence = presence
+
+    def of_candidate(self, user_id: ObjectId) -> list[Document]:
+        """Return every interview of a candidate, the latest first, as it is kept."""
+        return self._interviews.of_candidate(user_id)
+
+    def has_open(self, user_id: ObjectId, session: Session) -> bool:
+        """Tell whether an interview of the candidate is ahead or under way."""
+        return self._interviews.has_open(user_id, session)
+
+    def erase_log(self, interview: Document) -> None:
+        """Take what was said and done out of the log of an interview that is over.
+
+        And what Redis has of who was there. The log is sealed first if it is not, so its
+        receipt holds. Raises `Unavailable` where it cannot be sealed yet, and redis-py's
+        errors.
+        """
+        self._presence.forget(interview["_id"])
+        self._sealing.seal(interview)
+        self._session_log.erase(interview["_id"])
+
+    def erase_outcome(self, interview: Document) -> None:
+        """Leave of an interview that is over whose it was and when, not what came of it."""
+        self._interviews.strip(interview)

@@ -1,0 +1,282 @@
+"""Co-editing: the shared document between those who speak Yjs and those who do not.
+
+An edit is applied to this process's copy of the document, logged, and told to the other
+processes as a Yjs update. Sockets whose editors speak Yjs hear updates as they come; the
+rest are shown the text, at most `SNAPSHOTS_A_SECOND` times a second and always the last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Annotated, Any
+
+import gevent
+from bson import ObjectId
+from msgspec import Meta
+
+from ..core.broadcast import Message
+from ..core.errors import Forbidden
+from ..core.mongo import Document as Entry
+from ..core.workpool import Workpool
+from ..editor.service import EMPTY, MAX_UPDATE, EditorService
+from ..interviews.rooms import interview_of, plain_room_of, room_of, yjs_room_of
+from ..session_log.service import Logged, SessionLog
+from .acknowledgements import Acknowledgement, acknowledge
+from .connections import Connection, Connections, Membership
+from .conversation import Language
+from .events import RoomEvent, bound_json
+from .handlers import Handler, Handlers
+from .hosting import Hosted, Hosts
+from .proceedings import Proceedings
+from .replica import Replica
+from .rooms import Rooms
+
+# Between processes: an edit of the document, as a Yjs update.
+EDIT = "code:edit"
+
+MAX_SNAPSHOT = 1024 * 1024
+MAX_AWARENESS_BYTES = 8 * 1024
+SNAPSHOTS_A_SECOND = 10
+
+# Beyond these an edit is worked in on a thread, so that nobody else waits: in bytes of an
+# update, and in characters of a snapshot.
+HEAVY_UPDATE = 8 * 1024
+HEAVY_SNAPSHOT = 32 * 1024
+
+
+class CodeUpdate(RoomEvent):
+    codeSnapshot: Annotated[str, Meta(max_length=MAX_SNAPSHOT)] | None = None
+    update: Annotated[bytes, Meta(max_length=MAX_UPDATE)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.codeSnapshot is None) == (self.update is None):
+            raise ValueError("codeSnapshot: either this or update is needed")
+
+
+class Awareness(RoomEvent):
+    state: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.state, bytes):
+            bound_json("state", self.state, MAX_AWARENESS_BYTES)
+        elif len(self.state) > MAX_AWARENESS_BYTES:
+            raise ValueError(f"state: at most {MAX_AWARENESS_BYTES} bytes")
+
+
+class ChangeLanguage(RoomEvent):
+    language: Language
+
+
+class Editing:
+    """Takes edits from the sockets of this process and from other processes."""
+
+    def __init__(
+        self,
+        *,
+        editor: EditorService,
+        session_log: SessionLog,
+        proceedings: Proceedings,
+        rooms: Rooms,
+        hosts: Hosts,
+        connections: Connections,
+        pool: Workpool,
+    ) -> None:
+        self._editor = editor
+        self._log = session_log
+        self._proceedings = proceedings
+        self._rooms = rooms
+        self._hosts = hosts
+        self._connections = connections
+        self._pool = pool
+        rooms.on(EDIT, self._hear_edit)
+        rooms.on("language", self._hear_language)
+
+    def handlers(self) -> Handlers:
+        return {
+            "codeUpdate": Handler(CodeUpdate, self._update),
+            "awareness": Handler(Awareness, self._awareness),
+            "language": Handler(ChangeLanguage, self._language),
+        }
+
+    def open(self, hosted: Hosted, starter: Callable[[], tuple[str, str]]) -> Replica:
+        """Return this process's copy of the document; waits for the store the first time.
+
+        `starter` gives the text and the language that a document is born with.
+        """
+        with hosted.preparing:
+            if hosted.replica is None:
+                if not self._editor.is_open(hosted.interview_id):
+                    self._editor.open(hosted.interview_id, *starter())
+                hosted.replica = self._load(hosted)
+            return hosted.replica
+
+    def state(
+        self, replica: Replica, connection: Connection, membership: Membership, vector: bytes | None
+    ) -> dict[str, Any]:
+        """Return what a socket that comes in is told of the document, which it holds.
+
+        Raises `Invalid` for a state vector that is none.
+        """
+        document = replica.document
+        if membership.yjs:
+            replica.plain.pop(connection.socket_id, None)
+            update = document.since(vector)
+            return {"language": replica.language, "update": update, "sv": document.vector()}
+        membership.seen = document.text
+        replica.plain[connection.socket_id] = membership
+        return {"language": replica.language, "codeSnapshot": membership.seen}
+
+    def tell_late(self, hosted: Hosted, entry: Entry) -> None:
+        """Work in an edit that was found in the log, and not heard before."""
+        update = (entry.get("data") or {}).get("update")
+        if update is not None:
+            if hosted.replica:
+                hosted.replica.hear(bytes(update))
+            self._spread(hosted, bytes(update), skip=None)
+
+    def log_again(self, hosted: Hosted, message: Message) -> None:
+        """Log an edit that another process told of and did not live to log."""
+        data = message.data
+        if message.event == EDIT:
+            actor = {**data["actor"], "userId": ObjectId(data["actor"]["userId"])}
+            self._log.append(hosted.interview_id, "code", actor, {"update": data["update"]})
+
+    def _load(self, hosted: Hosted) -> Replica:
+        version = self._editor.load(hosted.interview_id)
+        # What was heard meanwhile, or is on its way to the log.
+        for message in hosted.feed.unnumbered():
+            if message.event == EDIT:
+                version.document.apply(message.data["update"], trusted=True)
+        return Replica(version.document, version.language)
+
+    def _update(self, connection: Connection, event: CodeUpdate) -> Future[Acknowledgement]:
+        hosted = self._hosts.get(event.interview_id)
+        replica = hosted.replica if hosted else None
+        if hosted is None or replica is None:
+            raise Forbidden("Join the room first")
+        with replica:
+            if event.update is not None:
+                logged, new = self._take_update(replica, connection, event)
+            else:
+                logged, new = self._take_snapshot(hosted, replica, connection, event)
+        if new is not None:
+            actor = connection.actor_entry
+            self._rooms.say(
+                room_of(event.interview_id),
+                EDIT,
+                {
+                    "id": str(logged.id),
+                    "update": new,
+                    "actor": {**actor, "userId": str(actor["userId"])},
+                },
+                skip=connection.socket_id,
+            )
+        return acknowledge(logged.stored)
+
+    def _take_update(
+        self, replica: Replica, connection: Connection, event: CodeUpdate
+    ) -> tuple[Logged, bytes | None]:
+        update = event.update or b""
+        document = replica.document
+        heavy = len(update) > HEAVY_UPDATE
+        if heavy:
+            self._pool.run(document.check, update)
+        else:
+            document.check(update)
+        logged = self._note(connection, event, update)
+        if heavy:
+            return logged, self._pool.run(document.apply, update, trusted=True)
+        return logged, document.apply(update, trusted=True)
+
+    def _take_snapshot(
+        self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
+    ) -> tuple[Logged, bytes | None]:
+        text = event.codeSnapshot or ""
+        document = replica.document
+        membership = connection.joined[event.interview_id]
+        # The edit is made in the document, so the log must not refuse it afterwards.
+        self._log.check_ready()
+        if len(text) + document.size > HEAVY_SNAPSHOT:
+            new = self._pool.run(document.edit_to, text, membership.seen)
+        else:
+            new = document.edit_to(text, membership.seen)
+        membership.seen = text
+        try:
+            # Even what changes nothing is acknowledged by its number.
+            return self._note(connection, event, new or EMPTY), new
+        except Exception:
+            fresh = self._load(hosted)
+            fresh.plain = replica.plain
+            hosted.replica = fresh
+            raise
+
+    def _note(self, connection: Connection, event: CodeUpdate, update: bytes) -> Logged:
+        return self._proceedings.note(connection, event.interview_id, "code", {"update": update})
+
+    def _awareness(self, connection: Connection, event: Awareness) -> Acknowledgement:
+        data = {
+            "socketId": connection.socket_id,
+            "userId": str(connection.actor.user_id),
+            "state": event.state,
+        }
+        self._proceedings.relay(event.interview_id, "awareness", data, skip=connection.socket_id)
+        return {"ok": True}
+
+    def _language(self, connection: Connection, event: ChangeLanguage) -> Any:
+        return self._proceedings.tell(
+            connection,
+            event.interview_id,
+            "system",
+            {"event": "code.language", "language": event.language},
+            event="language",
+            told={"language": event.language, "userId": str(connection.actor.user_id)},
+        )
+
+    def _hear_language(self, message: Message) -> None:
+        interview_id = interview_of(message.room)
+        hosted = self._hosts.get(interview_id) if interview_id else None
+        if hosted and hosted.replica:
+            hosted.replica.language = message.data["language"]
+        self._rooms.pass_on(message)
+
+    def _hear_edit(self, message: Message) -> None:
+        interview_id = interview_of(message.room)
+        hosted = self._hosts.get(interview_id) if interview_id else None
+        if hosted is None:
+            return
+        update = message.data["update"]
+        of_another = message.skip is None or self._connections.get(message.skip) is None
+        if of_another and hosted.replica:
+            hosted.replica.hear(update)
+        self._spread(hosted, update, message.skip)
+
+    def _spread(self, hosted: Hosted, update: bytes, skip: str | None) -> None:
+        interview_id, replica = hosted.interview_id, hosted.replica
+        self._rooms.tell_here(
+            yjs_room_of(interview_id), "codeUpdate", {"update": update}, skip=skip
+        )
+        if replica is None or not replica.plain or replica.showing:
+            return
+        wait = replica.shown_at + 1 / SNAPSHOTS_A_SECOND - time.monotonic()
+        replica.showing = True
+        gevent.spawn_later(max(0.0, wait), self._show, hosted, replica)
+
+    def _show(self, hosted: Hosted, replica: Replica) -> None:
+        """Show the text to the sockets that have not seen it so."""
+        with replica:
+            replica.showing = False
+            replica.shown_at = time.monotonic()
+            text = replica.document.text
+            seen = [each for each, member in replica.plain.items() if member.seen == text]
+            if len(seen) == len(replica.plain):
+                return
+            for member in replica.plain.values():
+                member.seen = text
+            self._rooms.tell_here(
+                plain_room_of(hosted.interview_id),
+                "codeUpdate",
+                {"codeSnapshot": text},
+                skip=seen,
+            )

@@ -1,0 +1,316 @@
+"""Engine.IO: connections that are bounded, watched by one greenlet, and cheap while idle."""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import engineio
+import gevent
+from engineio.exceptions import ContentTooLongError, EngineIOError, QueueEmpty
+from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, Packet
+from engineio.socket import Socket
+from gevent.event import Event
+
+from ..core.websocket import WebSocket
+from .limits import Allowance, Limits
+from .outbox import BATCH_BYTES, Outbox
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+JOIN_WITHIN = 4.0
+"""Seconds that a connection may be in no namespace, and that an upgrade may take."""
+
+STALL_TIMEOUT = 15.0
+"""Seconds after which a client is cut off that takes not one byte of what is sent."""
+
+MAX_PACKETS_POSTED = 1_000
+"""What a client that polls may send in one body: what has piled up meanwhile."""
+
+LOOK_EVERY = 1.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Connection(Socket):  # type: ignore[misc]
+    """One client's connection, by long polling or WebSocket.
+
+    A greenlet that writes exists only while there is something to write, and none waits
+    for the next ping: an idle connection is one greenlet that reads.
+    """
+
+    server: EngineServer
+    queue: Outbox
+    connected: bool
+    closing: bool
+    closed: bool
+
+    def __init__(self, server: EngineServer, sid: str, address: str) -> None:
+        super().__init__(server, sid)
+        self.address = address
+        # Who it belongs to and what they may send, once it is known.
+        self.person = ""
+        self.allowance: Allowance | None = None
+        # Since when it is in no namespace; None while it is in one.
+        self.outside_since: float | None = monotonic()
+        self.packets_outside = 0
+        self.refused = 0
+        self._ping_at = monotonic() + server.ping_interval
+        self._pong_by: float | None = None
+        self._websocket: WebSocket | None = None
+        self._is_writing = False
+        self._polled: Event | None = None
+
+    def send(self, pkt: Packet) -> None:
+        """Send a packet, soon. A client that takes too little of what it is sent is cut off."""
+        if self.closed:
+            return
+        if not self.queue.put(pkt):
+            log.info("%s: cut off, it does not read what it is sent", self.sid)
+            self.cut()
+            return
+        self._wake()
+
+    def poll(self) -> list[Packet]:
+        """Return the packets that wait for a client that polls; waits for some.
+
+        Raises QueueEmpty where none come for so long that the client must be gone, and
+        EngineIOError where it polls twice at once.
+        """
+        if self._polled is not None:
+            raise EngineIOError("polled twice at once")
+        if not self.queue and not self.closed:
+            self._polled = Event()
+            try:
+                if not self._polled.wait(self.server.ping_interval + self.server.ping_timeout):
+                    raise QueueEmpty
+            finally:
+                self._polled = None
+        packets = self.queue.take()
+        self.queue.sent(packets)
+        return packets
+
+    def receive(self, pkt: Packet) -> None:
+        """Handle a packet of the client's."""
+        if pkt.packet_type == MESSAGE:
+            self.server._trigger_event("message", self.sid, pkt.data, run_async=False)
+        elif pkt.packet_type == PONG:
+            self._pong_by = None
+            self._ping_at = monotonic() + self.server.ping_interval
+        elif pkt.packet_type == CLOSE:
+            self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
+
+    def handle_post_request(self, environ: WSGIEnvironment) -> None:
+        """Handle what a client that polls sends. Raises EngineIOError for what it may not send."""
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        if size > self.server.max_http_buffer_size:
+            raise ContentTooLongError
+        try:
+            parts = environ["wsgi.input"].read(size).decode().split("\x1e")
+            if len(parts) > MAX_PACKETS_POSTED:
+                raise ValueError("too many packets")
+            packets = [_read(part) for part in parts]
+        except ValueError as error:
+            raise EngineIOError from error
+        for packet in packets:
+            self.receive(packet)
+
+    def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
+        """Close the connection; with `abort`, without telling the client. Never waits for it."""
+        if self.closing:
+            return
+        self.closing = True
+        reason = reason or self.server.reason.SERVER_DISCONNECT
+        self.server._trigger_event("disconnect", self.sid, reason, run_async=False)
+        self.server.limits.depart(self.address)
+        if not abort:
+            self.send(Packet(CLOSE))
+        self.closed = True
+        if self._websocket is not None:
+            self._websocket.end_soon()
+        self._wake()
+
+    def cut(self) -> None:
+        """End the connection at once, whatever waits to be sent; never waits."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._websocket is not None:
+            self._websocket.cut()
+        gevent.spawn(self.close, abort=True)
+
+    def look_after(self, now: float) -> None:
+        """See to whatever is due at `now`: a ping, or an end; never waits."""
+        if self.closing:
+            return
+        if self._websocket is not None and self._websocket.stalled > STALL_TIMEOUT:
+            self.cut()
+        elif self.outside_since is not None and now - self.outside_since > JOIN_WITHIN:
+            gevent.spawn(self.close)
+        elif self._pong_by is not None and now > self._pong_by:
+            gevent.spawn(self.close, reason=self.server.reason.PING_TIMEOUT)
+        elif self._pong_by is None and now >= self._ping_at:
+            self._pong_by = now + self.server.ping_timeout
+            self.send(Packet(PING))
+
+    def _wake(self) -> None:
+        """Have what waits to be sent leave, by whichever way the client listens."""
+        if self._polled is not None:
+            self._polled.set()
+        elif self._websocket is not None and self.upgraded and not self._is_writing:
+            self._is_writing = True
+            gevent.spawn(self._write, self._websocket)
+
+    def _write(self, websocket: WebSocket) -> None:
+        try:
+            while packets := self.queue.take(BATCH_BYTES):
+                websocket.send(*(packet.encode() for packet in packets))
+                self.queue.sent(packets)
+            if self.closed:
+                websocket.close()
+        except OSError:
+            self.cut()
+        finally:
+            self._is_writing = False
+
+    def _upgrade_websocket(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        if self.upgrading or self.upgraded:
+            return self.server._bad_request("Upgraded already")
+        return super()._upgrade_websocket(environ, start_response)
+
+    def _websocket_handler(self, websocket: WebSocket) -> None:
+        """Serve the client by WebSocket until one side closes."""
+        self._websocket = websocket
+        if not self.connected:
+            self.connected = self.upgraded = True
+        elif not self._upgrade(websocket):
+            self._websocket = None
+            return
+        self._wake()
+        while (message := websocket.wait()) is not None:
+            self.receive(_read(message))
+        self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+
+    def _upgrade(self, websocket: WebSocket) -> bool:
+        """Go over from long polling; tells whether the client did what the protocol asks for."""
+        self.upgrading = True
+        try:
+            with suppress(gevent.Timeout), gevent.Timeout(JOIN_WITHIN):
+                if websocket.wait() == "2probe":
+                    websocket.send("3probe")
+                    self.send(Packet(NOOP))  # ends the poll that waits
+                    self.upgraded = websocket.wait() == "5"
+        finally:
+            self.upgrading = False
+        return bool(self.upgraded)
+
+
+class EngineServer(engineio.Server):  # type: ignore[misc]
+    """Engine.IO over `core.websocket`, which never waits for a client that does not read."""
+
+    sockets: dict[str, Connection]
+    _async: dict[str, Any]
+
+    def __init__(self, limits: Limits, **options: Any) -> None:
+        super().__init__(monitor_clients=False, **options)
+        self._async = {**self._async, "websocket": _websocket_transport}
+        self.limits = limits
+        self._looking = False
+
+    def create_queue(self) -> Outbox:
+        """Return what holds a connection's packets until they are sent."""
+        return Outbox()
+
+    def disconnect(self, sid: str | None = None) -> None:
+        """Close the connection `sid`, or every one."""
+        for connection in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
+            if connection is not None:
+                connection.close()
+
+    def _handle_connect(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        transport: str,
+        jsonp_index: int | None = None,
+    ) -> Any:
+        address = environ.get("REMOTE_ADDR", "")
+        if not self.limits.arrive(address):
+            return {
+                "status": "429 Too Many Requests",
+                "headers": [("Content-Type", "text/plain"), ("Retry-After", "5")],
+                "response": b"Too many connections from this address",
+            }
+        connection = Connection(self, self.generate_id(), address)
+        self.sockets[connection.sid] = connection
+        greeting = {
+            "sid": connection.sid,
+            "upgrades": self._upgrades(connection.sid, transport),
+            "pingTimeout": int(self.ping_timeout * 1000),
+            "pingInterval": int(self.ping_interval * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }
+        connection.send(Packet(OPEN, greeting))
+        self._trigger_event("connect", connection.sid, environ, run_async=False)
+        self._look()
+        if transport == "websocket":
+            return connection._upgrade_websocket(environ, start_response)
+        connection.connected = True
+        return self._ok(connection.poll(), jsonp_index=jsonp_index)
+
+    def _look(self) -> None:
+        """Begin to look after the connections, if that is not so yet."""
+        if not self._looking:
+            self._looking = True
+            gevent.spawn(self._look_after_all)
+
+    def _look_after_all(self) -> None:
+        while True:
+            gevent.sleep(min(LOOK_EVERY, self.ping_interval / 4))
+            now = monotonic()
+            for connection in list(self.sockets.values()):
+                connection.look_after(now)
+
+
+def _read(message: str | bytes) -> Packet:
+    """Return the packet that `message` holds; its text is left to Socket.IO to parse.
+
+    Raises ValueError for what is none.
+    """
+    if isinstance(message, bytes):
+        return Packet(MESSAGE, message)
+    if message.startswith("b"):
+        return Packet(MESSAGE, b64decode(message[1:], validate=True))
+    return Packet(int(message[:1]), message[1:])
+
+
+def _websocket_transport(
+    handler: Callable[[WebSocket], object], server: EngineServer
+) -> WSGIApplication:
+    """Return what serves one WebSocket of a connection, and leaves nothing behind."""
+    connection: Connection = handler.__self__  # type: ignore[attr-defined]
+
+    def fail() -> None:
+        connection.close(abort=True, reason=server.reason.TRANSPORT_ERROR)
+
+    def run(websocket: WebSocket) -> None:
+        try:
+            handler(websocket)
+        except (ValueError, OSError) as error:
+            # Not a packet of Engine.IO, or gone in the middle of an upgrade.
+            log.debug("%s: %s", connection.sid, error)
+            fail()
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return WebSocket(run, server.max_http_buffer_size)(environ, start_response)
+        finally:
+            if not connection.connected:
+                fail()
+
+    return serve

@@ -1,0 +1,30 @@
+"""The shape of an event's handler, in which each group of events hands in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from .acknowledgements import Acknowledgement
+from .connections import Connection
+
+Answer = Acknowledgement | Future[Acknowledgement]
+
+
+class Handler(NamedTuple):
+    """What an event's payload must be, and what is done about it.
+
+    `handle` takes the socket and the payload; the acknowledgement that it returns may be
+    one to come. With `in_room` it is called for sockets alone that have joined the
+    interview's room.
+    """
+
+    payload: type[Struct]
+    handle: Callable[[Connection, Any], Answer]
+    in_room: bool = True
+
+
+Handlers = Mapping[str, Handler]

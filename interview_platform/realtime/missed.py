@@ -1,0 +1,83 @@
+"""Sending a socket what it missed while it was away, so that neither a gap nor a double is left.
+
+What has a number is sent out of the log; what was told to this process's sockets and has no
+number yet is sent from the feed, in the step in which the socket enters. From then on it
+hears what all the others hear.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..core.mongo import Document
+from ..interviews.rooms import staff_room_of
+from ..session_log.service import SessionLog
+from .connections import Connection
+from .hosting import Hosted
+from .retelling import TYPES, retell
+from .rooms import Rooms
+from .tail import Tail
+
+# More than that a client reads by the REST interface.
+MAX_MISSED = 1_000
+
+
+class CaughtUp(NamedTuple):
+    """How far a socket has come: all up to number `upto` was sent to it.
+
+    Not `complete` where that is not all there is, but enough for one go.
+    """
+
+    upto: int
+    sent: int = 0
+    complete: bool = True
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {"upto": self.upto, "complete": self.complete}
+
+
+class Missed:
+    def __init__(self, session_log: SessionLog, rooms: Rooms, tail: Tail) -> None:
+        self._log = session_log
+        self._rooms = rooms
+        self._tail = tail
+
+    def send(self, hosted: Hosted, connection: Connection, so_far: CaughtUp) -> CaughtUp:
+        """Send what came after `so_far`, up to what is told by now.
+
+        Does not wait where that is nothing. Raises PyMongo's errors.
+        """
+        feed = hosted.feed
+        upto, sent, complete = so_far
+        if upto > feed.upto:
+            self._tail.catch_up(hosted)
+            upto = min(upto, feed.upto)
+        while complete and upto < feed.upto:
+            target = feed.upto
+            for entry in self._log.entries(
+                hosted.interview_id, after=upto, upto=target, types=TYPES
+            ):
+                if sent == MAX_MISSED:
+                    complete = False
+                    break
+                sent += self._send(connection, entry)
+                upto = entry["seq"]
+            else:
+                upto = target
+        return CaughtUp(upto, sent, complete)
+
+    def send_unnumbered(self, hosted: Hosted, connection: Connection) -> None:
+        """Send what was told and has no number yet; never waits."""
+        for message in hosted.feed.unnumbered():
+            if self._rooms.is_for(connection, message):
+                self._rooms.tell(connection, message.event, message.data)
+
+    def _send(self, connection: Connection, entry: Document) -> bool:
+        retold = retell(entry)
+        if retold is None:
+            return False
+        if retold.room == staff_room_of(entry["interview"]) and not connection.is_staff:
+            return False
+        self._rooms.tell(connection, retold.event, {**retold.data, "seq": entry["seq"]})
+        return True

@@ -1,0 +1,96 @@
+"""What happens in a room: written into the interview's log, and told to who is there."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from bson import ObjectId
+
+from ..interviews.rooms import room_of, staff_room_of
+from ..session_log.service import Logged, SessionLog
+from .acknowledgements import Acknowledgement, accepted, acknowledge
+from .connections import Connection
+from .hosting import Hosts
+from .rooms import Rooms
+
+
+class Audience(Enum):
+    """Who is told of an event."""
+
+    EVERYONE = "everyone"
+    STAFF = "staff"
+
+    def room(self, interview_id: ObjectId) -> str:
+        return room_of(interview_id) if self is Audience.EVERYONE else staff_room_of(interview_id)
+
+
+class Proceedings:
+    """Telling does not wait for the log; acknowledgements do."""
+
+    def __init__(self, session_log: SessionLog, rooms: Rooms, hosts: Hosts) -> None:
+        self._log = session_log
+        self._rooms = rooms
+        self._hosts = hosts
+
+    def note(
+        self,
+        connection: Connection,
+        interview_id: ObjectId,
+        kind: str,
+        data: dict[str, Any],
+        at: datetime | None = None,
+    ) -> Logged:
+        """Log an event. Raises what the log refuses it for, before anybody hears of it."""
+        logged = self._log.append(interview_id, kind, connection.actor_entry, data, at)
+        accepted(logged.stored)
+        hosted = self._hosts.get(interview_id)
+        if hosted:
+            feed = hosted.feed
+            feed.wrote(logged.id)
+
+            def end(done: Future[int]) -> None:
+                if done.exception():
+                    feed.failed(logged.id)
+                else:
+                    feed.stored(logged.id, done.result())
+
+            logged.stored.add_done_callback(end)
+        return logged
+
+    def tell(
+        self,
+        connection: Connection,
+        interview_id: ObjectId,
+        kind: str,
+        data: dict[str, Any],
+        *,
+        event: str,
+        told: dict[str, Any],
+        audience: Audience = Audience.EVERYONE,
+        skip: str | None = None,
+        at: datetime | None = None,
+        **answer: Any,
+    ) -> Future[Acknowledgement]:
+        """Log an event, and tell the room of it; each socket hears of it exactly once.
+
+        `answer` is what the acknowledgement holds beside the entry's number. Raises as
+        `note` does.
+        """
+        logged = self.note(connection, interview_id, kind, data, at)
+        self.relay(interview_id, event, {**told, "id": str(logged.id)}, audience, skip=skip)
+        return acknowledge(logged.stored, **answer)
+
+    def relay(
+        self,
+        interview_id: ObjectId,
+        event: str,
+        data: dict[str, Any],
+        audience: Audience = Audience.EVERYONE,
+        *,
+        skip: str | None = None,
+    ) -> None:
+        """Tell the room something that is not kept, or is kept elsewhere."""
+        self._rooms.say(audience.room(interview_id), event, data, skip=skip)
