@@ -63,7 +63,7 @@ def meeting(company: Company) -> Meeting:
 class Meeting:
     """A live interview and its two participants."""
 
-    def __init__(self, company: Company, *, live: bool = True) -> None:
+    def __init__(self, company: Company, *, live: bool = True, **fields: Any) -> None:
         self.company = company
         self.interviewer = company.staff()
         self.candidate = company.candidate()
@@ -75,6 +75,7 @@ class Meeting:
                 "start": start.isoformat(),
                 "end": (start + timedelta(hours=1)).isoformat(),
             },
+            **fields,
         }
         answer = company.admin.post("/api/admin/interviews", body)
         assert answer.status_code == 201, answer.text

@@ -11,7 +11,11 @@ from pymongo.database import Database
 
 from interview_platform.core.mongo import Document
 
-_ASKED_OF_PLANNER = ("find", "filter", "sort", "limit", "hint", "projection")
+# The command's name comes first.
+_ASKED_OF_PLANNER = (
+    *("find", "filter", "sort", "limit", "projection"),
+    *("aggregate", "pipeline", "cursor", "hint"),
+)
 
 
 class _Listener(monitoring.CommandListener):
@@ -48,10 +52,12 @@ def recorded(database: Database[Document]) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def stages(database: Database[Document], command: Mapping[str, Any]) -> set[str]:
-    """Return the stages by which the store would answer a `find` command."""
+    """Return the stages by which the store would answer a `find` or `aggregate` command."""
     question = {key: command[key] for key in _ASKED_OF_PLANNER if key in command}
     answer = database.command("explain", question, verbosity="queryPlanner")
-    return set(_stages(answer["queryPlanner"]["winningPlan"]))
+    # Where a pipeline is not answered by a query alone, the query is its first stage.
+    query = answer if "queryPlanner" in answer else answer["stages"][0]["$cursor"]
+    return set(_stages(query["queryPlanner"]["winningPlan"]))
 
 
 def _stages(plan: object) -> Iterator[str]:

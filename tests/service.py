@@ -29,6 +29,7 @@ def make_settings(mongo_uri: str, database: str, redis_url: str, **overrides: st
         "MONGO_DB_NAME": database,
         "REDIS_URL": redis_url,
         "JWT_SECRET": "a secret of the tests, which is long enough to be taken",
+        "SIGNING_KEY": "c2lnbnMgcmVjb3JkcyBvZiB0aGUgdGVzdHMgYWxvbmU=",
         "BCRYPT_SALT_ROUNDS": "4",
         **overrides,
     }

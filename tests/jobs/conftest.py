@@ -53,6 +53,7 @@ def open_desk(
                     "MONGO_DB_NAME": f"jobs-{uuid.uuid4().hex}",
                     "REDIS_URL": f"{redis_server.url}/{len(opened)}",
                     "JWT_SECRET": "a secret of the tests, long enough to be taken",
+                    "SIGNING_KEY": "c2lnbnMgcmVjb3JkcyBvZiB0aGUgdGVzdHMgYWxvbmU=",
                     "CLIENT_LINK_URL": "https://app.example.com/welcome",
                     "PROVIDER_TIMEOUT": "1s",
                     **providers.environment(sendgrid, twilio),

@@ -13,7 +13,9 @@ import gevent  # noqa: E402
 import socketio  # noqa: E402
 from flask import Flask  # noqa: E402
 
+from interview_platform.core import redis  # noqa: E402
 from interview_platform.core.draining import Draining  # noqa: E402
+from interview_platform.realtime.limits import Limits  # noqa: E402
 from interview_platform.realtime.server import SocketIO  # noqa: E402
 
 calls: list[str] = []
@@ -78,6 +80,12 @@ draining = app.extensions["draining"] = Draining()
 server = SocketIO(
     app,
     on_failure=lambda error: {"ok": False, "error": str(error)},
+    limits=Limits(
+        redis.connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:1")),
+        per_address=int(os.environ.get("PER_ADDRESS", "10000")),
+        per_person=int(os.environ.get("PER_PERSON", "10000")),
+        events_per_second=int(os.environ.get("EVENTS_PER_SECOND", "10000")),
+    ),
     cors_allowed_origins=["https://app.example"],
     ping_interval=float(os.environ.get("PING_SECONDS", "25")),
     ping_timeout=float(os.environ.get("PING_SECONDS", "20")),

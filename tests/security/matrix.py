@@ -41,6 +41,8 @@ STAFF = Row(WHO, IN, IN, IN, NO, NO)
 CANDIDATE = Row(WHO, NO, NO, NO, IN, IN)
 PARTICIPANT = Row(WHO, IN, IN, NONE, IN, NONE)
 ITS_STAFF = Row(WHO, IN, IN, NONE, NO, NO)
+# Nobody without the signature of another service, whoever they are here.
+SIGNED = Row(WHO, WHO, WHO, WHO, WHO, WHO)
 
 ROUTES: dict[str, Row] = {
     "GET /health": ALL,
@@ -69,6 +71,7 @@ ROUTES: dict[str, Row] = {
     "GET /api/admin/candidates/<id:candidate_id>": ADMIN,
     "PATCH /api/admin/candidates/<id:candidate_id>": ADMIN,
     "POST /api/admin/candidates/import": ADMIN,
+    "POST /api/admin/candidates/<id:candidate_id>/erase": ADMIN,
     "POST /api/admin/lots": ADMIN,
     "GET /api/admin/lots": ADMIN,
     "GET /api/admin/lots/<id:lot_id>": ADMIN,
@@ -86,14 +89,25 @@ ROUTES: dict[str, Row] = {
     "GET /api/admin/interviews": ADMIN,
     "PATCH /api/admin/interviews/<id:interview_id>": ADMIN,
     "POST /api/admin/interviews/<id:interview_id>/cancel": ADMIN,
+    "GET /api/admin/dashboard": ADMIN,
     "GET /api/candidates/me": CANDIDATE,
     "PUT /api/candidates/me": CANDIDATE,
+    "GET /api/candidates/me/export": CANDIDATE,
     "GET /api/candidates/interviews": CANDIDATE,
     "GET /api/interviews": LOGGED_IN,
     "GET /api/interviews/<id:interview_id>": PARTICIPANT,
     "POST /api/interviews/<id:interview_id>/start": ITS_STAFF,
     "POST /api/interviews/<id:interview_id>/end": ITS_STAFF,
     "GET /api/interviews/<id:interview_id>/logs": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/timeline": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/code": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/code/diff": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/code/stats": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/receipt": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/export": ITS_STAFF,
+    "GET /api/interviews/<id:interview_id>/attention": ITS_STAFF,
+    "POST /api/interviews/<id:interview_id>/media-token": PARTICIPANT,
+    "POST /api/webhooks/livekit": SIGNED,
 }
 
 # Socket events, for sockets that are connected; nobody connects without a token.
@@ -104,4 +118,13 @@ EVENTS: dict[str, Row] = {
     "codeUpdate": PARTICIPANT,
     "chatMessage": PARTICIPANT,
     "eyeTracking": Row(WHO, NO, NO, NO, IN, NONE),
+    "consent": Row(WHO, NO, NO, NO, IN, NONE),
+    "admit": ITS_STAFF,
+    "remove": ITS_STAFF,
+    "awareness": PARTICIPANT,
+    "language": PARTICIPANT,
+    "codeRun": PARTICIPANT,
+    "bookmark": ITS_STAFF,
+    "mediaState": PARTICIPANT,
+    "watchDashboard": ADMIN,
 }

@@ -31,6 +31,7 @@ def test_10_a_wildcard_origin_is_refused_in_production() -> None:
     environ = {
         "APP_ENV": "production",
         "JWT_SECRET": "s" * 32,
+        "SIGNING_KEY": "s" * 43 + "=",
         "MONGO_URI": "mongodb://db",
         "REDIS_URL": "redis://db",
         "CLIENT_ORIGIN": "*",

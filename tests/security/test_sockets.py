@@ -1,19 +1,26 @@
-"""Statements 5, 8, 10 and 24, as far as sockets go."""
+"""Statements 5, 8, 10, 16, 17 and 24, as far as sockets go."""
 
 from __future__ import annotations
 
+import json
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 import pytest
 import requests
+from websocket import ABNF
 
 from interview_platform.core.settings import Settings
 from tests.live import RefusedError, SocketPerson, WebProcess, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
+from tests.raw import RawSocket, frame, packet, peak_memory, raw, worker_of
 from tests.security.test_tokens import bad_tokens
 from tests.service import PASSWORD, Company
 
+MIB = 1024 * 1024
 DRAINED_WITHIN = 10.0
 
 
@@ -63,6 +70,91 @@ def test_10_a_token_in_the_address_is_not_taken(company: Company, web: WebProces
         SocketPerson(f"{web.url}?token={company.admin.token}", None)
     answer = company.anyone.get("/api/auth/me", token=company.admin.token)
     assert answer.status_code == 401
+
+
+def test_16_messages_over_the_limit_take_no_memory(meeting: Meeting, web: WebProcess) -> None:
+    process = worker_of(web)
+    page = {"interviewId": meeting.id, "codeSnapshot": "x" * 64 * MIB}
+    plain = frame(packet("codeUpdate", page))
+    deflated = frame(zlib.compress(bytes(400 * MIB), 9), ABNF.OPCODE_BINARY, deflated=1)
+    for number, message in enumerate((plain, deflated)):
+        with raw(web, meeting.candidate.token) as socket:
+            assert socket.call("joinRoom", {"interviewId": meeting.id})["ok"]
+            before = peak_memory(process, anew=True)
+            socket.flood(message)
+            wait_until(partial(getattr, socket, "closed"), f"the end by message {number}")
+        assert peak_memory(process) - before < 16 * MIB
+
+
+def test_17_a_connection_that_does_not_join_is_closed(
+    meeting: Meeting, web: WebProcess, connect: Connect
+) -> None:
+    polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
+    member = connect(meeting.interviewer)
+    silent, refused, gone, talker = (RawSocket(web) for _ in range(4))
+    sid = json.loads(requests.get(polling, timeout=5).text[1:])["sid"]
+    half = RawSocket(web, sid=sid)
+    half.say("2probe")
+    assert half.read() == "3probe"
+    refused.say('40/interview,{"token":"none"}')
+    gone.say(f'40/interview,{{"token":"{meeting.candidate.token}"}}')
+    assert gone.read().startswith("40/interview,")
+    gone.say("41/interview,")
+    talker.flood(frame('42/interview,["chatMessage",{}]') * 100)
+    waiting = [silent, refused, gone, talker, half]
+
+    def all_closed() -> bool:
+        for socket in [socket for socket in waiting if socket.closed]:
+            waiting.remove(socket)
+            socket.reset()
+        return not waiting
+
+    wait_until(all_closed, "the end of all who did not join", 10)
+    assert requests.get(f"{polling}&sid={sid}", timeout=5).status_code == 400
+    assert member.connected
+    assert member.join(meeting.id)["ok"]
+
+
+def test_17_one_address_has_so_many_connections(
+    company: Company, start_web: StartWeb, connect: Connect
+) -> None:
+    web = start_web(SOCKETS_PER_ADDRESS="4", TRUSTED_PROXIES="1")
+    here = {"X-Forwarded-For": "2001:db8:1:2::1"}
+    polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
+
+    def arrive(address: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        return requests.get(polling, headers=headers, timeout=5).status_code
+
+    first = connect(company.admin, web.url, headers=here)
+    # One customer has all of these addresses; whoever claims others is not believed.
+    assert [arrive(f"2001:db8:1:2::{number}") for number in range(2, 5)] == [200] * 3
+    assert arrive("198.51.100.7, 2001:db8:1:2::9") == 429
+    with pytest.raises(RefusedError):
+        connect(company.admin, web.url, headers=here)
+    assert arrive("2001:db8:1:3::1") == 200
+    first.leave()
+    wait_until(lambda: arrive("2001:db8:1:2::10") == 200, "room for another")
+
+
+def test_17_one_person_has_so_many_connections_over_all_processes(
+    company: Company, start_web: StartWeb, connect: Connect
+) -> None:
+    webs = [start_web(SOCKETS_PER_PERSON="3") for _ in range(2)]
+    person, other = company.staff(), company.staff()
+    sockets = [connect(person, webs[number % 2].url) for number in range(3)]
+    for web in webs:
+        with pytest.raises(RefusedError, match="too_many_connections"):
+            connect(person, web.url)
+    connect(other, webs[0].url)
+    sockets[0].leave()
+
+    def returns() -> bool:
+        with suppress(RefusedError):
+            return connect(person, webs[1].url).connected
+        return False
+
+    wait_until(returns, "room for another")
 
 
 def test_24_stopping_under_load_tells_sockets_and_finishes_requests(

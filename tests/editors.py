@@ -1,0 +1,104 @@
+"""Editors of the shared document: one that speaks Yjs, one that shows and takes whole texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycrdt import Doc, Text
+
+from tests.live import SocketPerson, wait_until
+
+
+class YjsEditor:
+    """An editor with a Yjs document of its own, as a person has it open on one socket.
+
+    It outlives its socket: `join` again, by another one, brings both sides up to date.
+    """
+
+    def __init__(self) -> None:
+        self.doc: Doc[Text] = Doc()
+        self.code = self.doc.get("code", type=Text)
+        self.socket: SocketPerson | None = None
+        self._read = 0
+
+    @property
+    def text(self) -> str:
+        return str(self.code)
+
+    def join(self, socket: SocketPerson, interview_id: str, **more: Any) -> dict[str, Any]:
+        """Enter the room, take what is lacking here and send what is lacking there."""
+        self.socket, self._read = socket, len(socket.heard)
+        answer = socket.join(interview_id, sync="yjs", sv=self.doc.get_state(), **more)
+        assert answer["ok"], answer
+        self.interview_id = interview_id
+        self.doc.apply_update(answer["update"])
+        lacking = self.doc.get_update(answer["sv"])
+        if lacking != b"\x00\x00":
+            sent = self.send(lacking)
+            assert sent["ok"], sent
+        return answer
+
+    def insert(self, index: int, text: str) -> bytes:
+        """Insert at `index`, in code points, and return the update."""
+        return self._edit(index, 0, text)
+
+    def delete(self, index: int, length: int) -> bytes:
+        return self._edit(index, length, "")
+
+    def send(self, update: bytes) -> dict[str, Any]:
+        assert self.socket is not None
+        payload = {"interviewId": self.interview_id, "update": update}
+        return self.socket.call("codeUpdate", payload)
+
+    def type(self, text: str, index: int | None = None) -> dict[str, Any]:
+        """Insert at `index`, or at the end, and send it."""
+        return self.send(self.insert(len(self.text) if index is None else index, text))
+
+    def hear(self) -> str:
+        """Work in every update that has arrived, and return the text."""
+        assert self.socket is not None
+        heard, self._read = self.socket.heard[self._read :], len(self.socket.heard)
+        for event, data in heard:
+            if event == "codeUpdate":
+                self.doc.apply_update(data["update"])
+        return self.text
+
+    def shows(self, text: str) -> None:
+        """Wait until the text is `text`."""
+        wait_until(lambda: self.hear() == text, f"the text {text!r}, which is {self.text!r}")
+
+    def _edit(self, index: int, deleted: int, inserted: str) -> bytes:
+        text = self.text
+        start = len(text[:index].encode())
+        stop = start + len(text[index : index + deleted].encode())
+        before = self.doc.get_state()
+        with self.doc.transaction():
+            if deleted:
+                del self.code[start:stop]
+            if inserted:
+                self.code.insert(start, inserted)
+        return self.doc.get_update(before)
+
+
+class PlainEditor:
+    """An editor that knows nothing of Yjs."""
+
+    def __init__(self, socket: SocketPerson, interview_id: str) -> None:
+        self.socket = socket
+        self.interview_id = interview_id
+        answer = socket.join(interview_id)
+        assert answer["ok"], answer
+        self.start: str = answer["codeSnapshot"]
+
+    @property
+    def text(self) -> str:
+        """What it was shown last."""
+        shown = self.socket.all("codeUpdate")
+        return str(shown[-1]["codeSnapshot"]) if shown else self.start
+
+    def write(self, text: str) -> dict[str, Any]:
+        payload = {"interviewId": self.interview_id, "codeSnapshot": text}
+        return self.socket.call("codeUpdate", payload)
+
+    def shows(self, text: str) -> None:
+        wait_until(lambda: self.text == text, f"the text {text!r}")

@@ -1,0 +1,214 @@
+"""Two kinds of editors on one document, on one process and on two."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.editors import PlainEditor, YjsEditor
+from tests.live import SocketPerson, wait_until
+from tests.meeting import Connect, Meeting, StartWeb
+from tests.service import Company
+
+STARTER = "def solve(words):\n    pass  # 🦉\n"
+
+
+@pytest.fixture
+def meeting(company: Company) -> Meeting:
+    """A live interview about a task with code to start from."""
+    task = company.admin.post(
+        "/api/admin/coding-tasks",
+        {
+            "title": "Sort",
+            "language": "python",
+            "difficulty": "easy",
+            "starterCode": STARTER,
+        },
+    ).json["codingTask"]
+    return Meeting(company, codingTaskId=task["id"])
+
+
+def test_a_document_is_born_once_with_the_task_s_code(
+    connect: Connect, meeting: Meeting, start_web: StartWeb
+) -> None:
+    webs = [start_web(), start_web()]
+    sockets = [
+        connect(person, web.url)
+        for web in webs
+        for person in (meeting.interviewer, meeting.candidate)
+    ]
+    answers = [socket.join(meeting.id) for socket in sockets]
+    assert [answer["codeSnapshot"] for answer in answers] == [STARTER] * 4
+    assert {answer["language"] for answer in answers} == {"python"}
+    (birth,) = meeting.log(type="code")
+    assert (birth["actor"], birth["data"]["origin"]) == (None, "starter")
+
+
+def test_yjs_editors_send_each_other_what_they_lack(
+    connect: Connect, meeting: Meeting, start_web: StartWeb
+) -> None:
+    one, other = start_web(), start_web()
+    ida, cleo = YjsEditor(), YjsEditor()
+    ida.join(connect(meeting.interviewer, one.url), meeting.id)
+    cleo.join(connect(meeting.candidate, other.url), meeting.id)
+    assert ida.text == cleo.text == STARTER
+    assert ida.type("# ida\n", 0)["seq"]
+    cleo.type("# cleo\n")
+    both = f"# ida\n{STARTER}# cleo\n"
+    ida.shows(both)
+    cleo.shows(both)
+    # Edits made without a connection reach the room with the next join.
+    assert cleo.socket is not None
+    cleo.socket.leave()
+    cleo.insert(0, "# offline\n")
+    ida.type("# online\n")
+    cleo.join(connect(meeting.candidate, one.url), meeting.id)
+    ida.shows(f"# offline\n{both}# online\n")
+    assert cleo.text == ida.text
+
+
+def test_a_snapshot_becomes_the_smallest_edit(connect: Connect, meeting: Meeting) -> None:
+    yjs, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
+    yjs.join(connect(meeting.interviewer), meeting.id)
+    assert yjs.socket is not None
+    written = STARTER.replace("words", "lines").replace("pass", "return sorted(lines)")
+    assert plain.write(written)["ok"]
+    yjs.shows(written)
+    update = yjs.socket.next("codeUpdate")["update"]
+    assert len(update) < 120, "the whole text was sent"
+    # Its own text is not shown to who wrote it.
+    assert not plain.socket.all("codeUpdate")
+
+
+def test_what_others_type_survives_a_snapshot_that_does_not_know_of_it(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
+    ida.join(connect(meeting.interviewer), meeting.id)
+    slow = PlainEditor(connect(meeting.candidate), meeting.id)
+    ida.type("# from ida\n", 0)
+    plain.shows(f"# from ida\n{STARTER}")
+    # Typed before it was shown what ida had typed: the server knows what it had seen.
+    assert slow.write(f"# from ida\n{STARTER}# from cleo\n")["ok"]
+    ida.shows(f"# from ida\n{STARTER}# from cleo\n")
+
+
+def test_snapshots_are_gathered_and_the_last_is_never_left_out(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
+    ida.join(connect(meeting.interviewer), meeting.id)
+    assert ida.socket is not None
+    for number in range(100):
+        update = ida.insert(len(ida.text), f"{number},")
+        ida.socket.send("codeUpdate", {"interviewId": meeting.id, "update": update})
+    plain.shows(ida.text)
+    assert len(plain.socket.all("codeUpdate")) < 60
+
+
+def test_hostile_updates_are_refused_and_harm_nothing(connect: Connect, meeting: Meeting) -> None:
+    ida = YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    cleo = connect(meeting.candidate)
+    cleo.join(meeting.id, sync="yjs")
+    here = {"interviewId": meeting.id}
+    other_root = bytes([1, 1, 5, 0, 4, 1, 4, *b"evil", 1, *b"x", 0])
+    gap = bytes([1, 1, 5, 200, 1, 0x84, 5, 199, 1, 1, *b"x", 0])
+    hostile = [b"", b"\xff" * 40, b"\x00\x01\xff", other_root]
+    for update in hostile:
+        refused = cleo.call("codeUpdate", {**here, "update": update})
+        assert refused["error"]["code"] == "invalid", update
+        assert "update" in refused["error"]["errors"]
+    assert cleo.call("codeUpdate", {**here, "update": gap})["error"]["code"] == "conflict"
+    large = cleo.call("codeUpdate", {**here, "update": b"\x01" * (256 * 1024 + 1)})
+    assert large["error"]["code"] == "invalid"
+    assert cleo.call("codeUpdate", {**here, "codeSnapshot": "x" * (1024 * 1024 + 1)})["error"][
+        "code"
+    ] in ("invalid", "too_large")
+    assert len(meeting.log(type="code")) == 1
+    ida.type("# fine\n", 0)
+    assert cleo.next("codeUpdate")["update"]
+    assert not ida.socket or not ida.socket.all("codeUpdate")
+    again = connect(meeting.candidate)
+    assert again.join(meeting.id)["codeSnapshot"] == f"# fine\n{STARTER}"
+
+
+def test_a_document_of_a_megabyte_is_taken_and_no_larger(
+    connect: Connect, meeting: Meeting
+) -> None:
+    plain = PlainEditor(connect(meeting.candidate), meeting.id)
+    ida = connect(meeting.interviewer)
+    whole = "0123456789abcdef" * 65536
+    assert plain.write(whole)["ok"]
+    assert ida.join(meeting.id)["codeSnapshot"] == whole
+    assert plain.write(whole + "x")["error"]["code"] in ("too_large", "invalid")
+    editor = YjsEditor()
+    editor.join(connect(meeting.interviewer), meeting.id)
+    assert editor.send(editor.insert(0, "x"))["error"]["code"] == "too_large"
+
+
+def test_the_language_and_awareness_reach_the_others(connect: Connect, meeting: Meeting) -> None:
+    ida, cleo = connect(meeting.interviewer), connect(meeting.candidate)
+    for socket in (ida, cleo):
+        socket.join(meeting.id)
+    here = {"interviewId": meeting.id}
+    assert cleo.call("language", {**here, "language": "typescript"})["seq"]
+    for socket in (ida, cleo):
+        told = socket.next("language")
+        assert told == {"language": "typescript", "userId": meeting.candidate.id}
+    before = len(meeting.log())
+    for state in ({"cursor": {"line": 1}}, b"\x01\x02"):
+        assert cleo.call("awareness", {**here, "state": state}) == {"ok": True}
+        assert ida.next("awareness") == {
+            "socketId": cleo.id,
+            "userId": meeting.candidate.id,
+            "state": state,
+        }
+    assert len(meeting.log()) == before
+    assert not cleo.all("awareness")
+    assert connect(meeting.interviewer).join(meeting.id)["language"] == "typescript"
+    assert "errors" in cleo.call("language", {**here, "language": ""})["error"]
+
+
+def test_what_was_run_reaches_the_others_and_the_log(connect: Connect, meeting: Meeting) -> None:
+    ida, cleo = connect(meeting.interviewer), connect(meeting.candidate)
+    for socket in (ida, cleo):
+        socket.join(meeting.id)
+    run = {
+        "language": "python",
+        "stdin": "3",
+        "stdout": "6\n",
+        "stderr": "",
+        "exitCode": 0,
+        "durationMs": 12.5,
+    }
+    assert cleo.call("codeRun", {"interviewId": meeting.id, **run})["seq"]
+    told = ida.next("codeRun")
+    assert {name: told[name] for name in run} == run
+    assert told["userId"] == meeting.candidate.id
+    kept = next(e["data"] for e in meeting.log(type="system") if e["data"]["event"] == "code.run")
+    assert {name: kept[name] for name in run} == run
+    long = {**run, "stdout": "x" * (64 * 1024 + 1)}
+    refused = cleo.call("codeRun", {"interviewId": meeting.id, **long})
+    assert list(refused["error"]["errors"]) == ["stdout"]
+
+
+def test_nothing_is_edited_once_the_interview_has_ended(connect: Connect, meeting: Meeting) -> None:
+    plain = PlainEditor(connect(meeting.candidate), meeting.id)
+    meeting.end()
+    plain.socket.next("interviewEnded")
+    wait_until(lambda: not plain.write("late")["ok"], "the refusal")
+    answer = connect(meeting.candidate).join(meeting.id)
+    assert answer["error"]["code"] == "conflict"
+
+
+def test_a_join_again_brings_an_editor_up_to_date(connect: Connect, meeting: Meeting) -> None:
+    cleo: SocketPerson = connect(meeting.candidate)
+    assert cleo.join(meeting.id)["codeSnapshot"] == STARTER
+    ida = PlainEditor(connect(meeting.interviewer), meeting.id)
+    assert ida.write("new")["ok"]
+    again = cleo.join(meeting.id, sync="yjs")
+    assert "seq" not in again
+    assert again["update"]
+    editor = YjsEditor()
+    editor.doc.apply_update(again["update"])
+    assert editor.text == "new"

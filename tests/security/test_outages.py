@@ -1,0 +1,180 @@
+"""Statements 6, 21 and 22, as far as rooms go: what holds while Redis or the store is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from interview_platform.core import redis
+from interview_platform.core.settings import Settings
+from interview_platform.local.stores import EmbeddedMongo, EmbeddedRedis
+from tests.live import SocketPerson, wait_until
+from tests.meeting import Connect, Meeting, StartWeb
+from tests.service import PASSWORD, Answer, Company, make_settings
+
+
+@pytest.fixture
+def mongo(tmp_path: Path) -> Iterator[EmbeddedMongo]:
+    """A store of the test's own, which it may stop."""
+    with EmbeddedMongo(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of the test's own, which it may stop."""
+    with EmbeddedRedis(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def settings(mongo: EmbeddedMongo, own_redis: EmbeddedRedis) -> Settings:
+    return make_settings(mongo.url, "outages", f"{own_redis.url}/0")
+
+
+def test_6_sessions_end_everywhere_while_publishing_is_cut(
+    company: Company, connect: Connect, start_web: StartWeb, own_redis: EmbeddedRedis
+) -> None:
+    webs = [start_web() for _ in range(2)]
+    people = [company.staff() for _ in range(5)]
+    sockets = [[connect(person, web.url) for web in webs] for person in people]
+    lasting = connect(company.admin, webs[0].url)
+    change = {"currentPassword": PASSWORD, "newPassword": "an entirely new one"}
+    account = "/api/admin/users/{}".format
+    with closing(redis.connect(own_redis.url)) as client:
+        # Nobody may publish or hear any more; all else goes on.
+        client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # type: ignore[no-untyped-call]
+    causes: list[Callable[[], Answer]] = [
+        lambda: people[0].post("/api/auth/logout"),
+        lambda: people[1].post("/api/auth/logout-all"),
+        lambda: people[2].post("/api/auth/password", change),
+        lambda: company.admin.patch(account(people[3].id), {"role": "admin"}),
+        lambda: company.admin.patch(account(people[4].id), {"status": "inactive"}),
+    ]
+    for number, end in enumerate(causes):
+        assert end().status_code in (200, 204)
+        for socket in sockets[number]:
+            wait_until(partial(_gone, socket), f"the socket's end by cause {number}", 5)
+    assert lasting.connected
+
+
+@pytest.mark.parametrize("redis_is", ["gone", "frozen"])
+def test_21_rooms_lose_nothing_while_redis_is_away(
+    connect: Connect, meeting: Meeting, start_web: StartWeb, own_redis: EmbeddedRedis, redis_is: str
+) -> None:
+    here, there = start_web(), start_web()
+    ida, cleo = connect(meeting.interviewer, here.url), connect(meeting.candidate, there.url)
+    chat = {"interviewId": meeting.id}
+    for person in (ida, cleo):
+        assert person.join(meeting.id)["ok"]
+
+    def say(person: SocketPerson, message: str) -> None:
+        assert person.call("chatMessage", {**chat, "message": message})["ok"]
+
+    say(ida, "before")
+    wait_until(lambda: cleo.all("chatMessage"), "what is said before")
+    away = _stopped(own_redis) if redis_is == "gone" else _frozen(own_redis)
+    with away:
+        # Who is there goes on, and who comes is let in.
+        guest = connect(meeting.interviewer, there.url)
+        assert guest.join(meeting.id)["ok"]
+        for number in range(5):
+            say(ida, f"here {number}")
+            say(cleo, f"there {number}")
+        wait_until(lambda: _heard(guest) >= {f"there {n}" for n in range(5)}, "the own process")
+    said = {"before"} | {f"{where} {n}" for where in ("here", "there") for n in range(5)}
+    for person in (ida, cleo):
+        wait_until(lambda person=person: _heard(person) == said, "what was said meanwhile")  # type: ignore[misc]
+    wait_until(lambda: _heard(guest) == said - {"before"}, "what was said meanwhile")
+
+    def heard_at_once() -> bool:
+        for person in (ida, cleo):
+            say(person, "after")
+        return all(len(_messages(each, "after")) >= 2 for each in (ida, cleo, guest))
+
+    wait_until(heard_at_once, "the return to what it was")
+    entries = [entry["data"]["message"] for entry in meeting.log(type="chat")]
+    wait_until(lambda: len(_messages(guest, "after")) == entries.count("after"), "the last")
+    for person in (ida, cleo, guest):
+        # Each once: neither lost nor repeated when Redis came back.
+        ids = [event["id"] for event in person.all("chatMessage") if "id" in event]
+        assert len(ids) == len(set(ids))
+        for message in said - {"before"}:
+            assert len(_messages(person, message)) == 1
+    assert [entry["seq"] for entry in meeting.log()] == list(range(1, len(meeting.log()) + 1))
+
+
+def test_22_rooms_lose_nothing_that_was_acknowledged_while_the_store_is_away(
+    connect: Connect, meeting: Meeting, start_web: StartWeb, mongo: EmbeddedMongo
+) -> None:
+    here, there = start_web(), start_web()
+    ida, cleo = connect(meeting.interviewer, here.url), connect(meeting.candidate, there.url)
+    second = connect(meeting.candidate, here.url)
+    for person in (ida, cleo):
+        assert person.join(meeting.id)["ok"]
+    mongo.stop()
+    with ThreadPoolExecutor(10) as pool:
+        # Relayed at once, and acknowledged when the store has it.
+        said = [
+            pool.submit(
+                person.call,
+                "chatMessage",
+                {"interviewId": meeting.id, "message": f"{number}"},
+            )
+            for number, person in enumerate((ida, cleo) * 5)
+        ]
+        wait_until(lambda: _heard(cleo) == {str(number) for number in range(10)}, "the relay")
+        payload = {"interviewId": meeting.id}
+        refused = second.client.call("joinRoom", payload, "/interview", timeout=5)
+        assert refused["error"]["code"] == "unavailable"
+        assert not any(each.done() for each in said)
+        mongo.start()
+        numbers = {each.result()["seq"] for each in said}
+    stored = {entry["seq"]: entry["data"]["message"] for entry in meeting.log(type="chat")}
+    assert set(stored) == numbers
+    assert sorted(stored.values()) == sorted(map(str, range(10)))
+    wait_until(lambda: second.join(meeting.id)["ok"], "a join as ever")
+    assert [entry["seq"] for entry in meeting.log()] == list(range(1, len(meeting.log()) + 1))
+
+
+@contextmanager
+def _stopped(store: EmbeddedRedis) -> Iterator[None]:
+    store.stop()
+    yield
+    store.start()
+
+
+@contextmanager
+def _frozen(store: EmbeddedRedis) -> Iterator[None]:
+    """Have Redis answer nobody for a while, and then all at once."""
+    with closing(redis.connect(store.url)) as client:
+        client.client_pause(6_000)
+        yield
+        wait_until(partial(_answers, client), "Redis")
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def _gone(person: SocketPerson) -> bool:
+    return not person.connected
+
+
+def _heard(person: SocketPerson) -> set[str]:
+    return {event["message"] for event in person.all("chatMessage")} - {"after"}
+
+
+def _messages(person: SocketPerson, message: str) -> list[str]:
+    heard = [event["message"] for event in person.all("chatMessage")]
+    return [each for each in heard if each == message]
