@@ -131,7 +131,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         register = super().route(rule, **options)
 
         def decorator(view: Any) -> Any:
-            own = {*errors} | ({HTTPStatus.NOT_FOUND} if "<" in rule else set())
+            path = (self.url_prefix or "") + rule
+            own = {*errors} | ({HTTPStatus.NOT_FOUND} if "<" in path else set())
             view._apidoc = {**getattr(view, "_apidoc", {}), "errors": own}
             return register(view)
 

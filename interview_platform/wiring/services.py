@@ -1,240 +1,63 @@
-"""Every repository and service, built once a process: the web process and the jobs share this."""
+"""The services, each made of what it needs."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Self
 
-from redis import Redis
+from ..audit.service import Audit
+from ..auth.accounts import AccountLinks, AccountService, Recipients
+from ..auth.personal import AccountData
+from ..auth.ports import SessionEnds
+from ..auth.service import AuthService
+from ..auth.throttle import Throttle
+from ..candidates.imports import CandidateImport
+from ..candidates.service import CandidateService
+from ..coding_tasks.service import CodingTaskService
+from ..core.signing import Signer
+from ..core.workpool import Workpool
+from ..dashboards.service import DashboardService
+from ..dashboards.sharing import SharedDashboard
+from ..editor.service import EditorService
+from ..interviews.admission import AdmissionService
+from ..interviews.attention import InterviewAttention
+from ..interviews.bookings import Bookings
+from ..interviews.details import InterviewDetails
+from ..interviews.figures import InterviewFigures
+from ..interviews.lifecycle import LifeCycleService
+from ..interviews.notices import Notices
+from ..interviews.personal import InterviewData
+from ..interviews.presence import Presence
+from ..interviews.rooms import InterviewRooms
+from ..interviews.scheduling import SchedulingService
+from ..interviews.sealing import SealingService
+from ..interviews.service import InterviewService
+from ..interviews.steps import StepRecord
+from ..lots.drawing import DrawService
+from ..lots.service import LotService
+from ..media.ice import IceServers
+from ..media.livekit import LiveKit
+from ..media.reports import RoomReports
+from ..media.service import MediaService
+from ..notifications.channels import EmailChannel, SmsChannel
+from ..notifications.service import NotificationService
+from ..privacy.erasure import ErasureService
+from ..privacy.export import ExportService
+from ..realtime.limits import Limits
+from ..session_log.sealing import LogSealing
+from ..session_log.service import SessionLog
+from ..telemetry.personal import TelemetryData
+from ..telemetry.service import AttentionService, ConsentService, GazeRecorder
+from ..timeline.record import RecordService
+from ..timeline.service import TimelineService
+from .repositories import Repositories
 
-from .audit.repository import AuditRepository
-from .audit.service import Audit
-from .auth.accounts import AccountLinks, AccountService, Recipients
-from .auth.personal import AccountData
-from .auth.ports import SessionEnds
-from .auth.repository import (
-    LockRepository,
-    OneTimeTokenRepository,
-    SessionRepository,
-    UserRepository,
-)
-from .auth.service import AuthService
-from .auth.throttle import Throttle
-from .candidates.imports import CandidateImport
-from .candidates.repository import CandidateProfileRepository
-from .candidates.service import CandidateService
-from .coding_tasks.repository import CodingTaskRepository
-from .coding_tasks.service import CodingTaskService
-from .core import mongo, redis
-from .core.broadcast import Broadcaster
-from .core.mongo import Repository, Store
-from .core.queueing import JobQueue
-from .core.security import PasswordHasher
-from .core.settings import Settings
-from .core.signing import Signer
-from .core.workpool import Workpool
-from .dashboards.service import DashboardService
-from .dashboards.sharing import SharedDashboard
-from .editor.repository import CodeDocumentRepository, KeyframeRepository
-from .editor.service import EditorService
-from .interviews.admission import AdmissionService
-from .interviews.attention import InterviewAttention
-from .interviews.bookings import Bookings
-from .interviews.details import InterviewDetails
-from .interviews.figures import InterviewFigures
-from .interviews.lifecycle import LifeCycleService
-from .interviews.notices import Notices
-from .interviews.personal import InterviewData
-from .interviews.presence import Presence
-from .interviews.repository import InterviewRepository
-from .interviews.rooms import InterviewRooms
-from .interviews.scheduling import SchedulingService
-from .interviews.sealing import SealingService
-from .interviews.service import InterviewService
-from .interviews.steps import StepRecord
-from .lots.drawing import DrawService
-from .lots.repository import DrawRepository, LotRepository
-from .lots.service import LotService
-from .media.ice import IceServers
-from .media.livekit import LiveKit
-from .media.reports import RoomReports
-from .media.repository import MediaRoomRepository, WebhookEventRepository
-from .media.service import MediaService
-from .notifications.channels import EmailChannel, SmsChannel
-from .notifications.repository import NotificationRepository
-from .notifications.service import NotificationService
-from .privacy.erasure import ErasureService
-from .privacy.export import ExportService
-from .realtime.limits import Limits
-from .session_log.repository import SessionLogRepository
-from .session_log.sealing import LogSealing
-from .session_log.service import SessionLog
-from .telemetry.personal import TelemetryData
-from .telemetry.repository import ConsentRepository, GazeRepository
-from .telemetry.service import AttentionService, ConsentService, GazeRecorder
-from .timeline.record import RecordService
-from .timeline.service import TimelineService
-
-HASHING_THREADS = 2
-HASHING_QUEUE = 64
-EDITING_THREADS = 1
-EDITING_QUEUE = 64
 ATTENTION_THREADS = 1
 ATTENTION_QUEUE = 32
-DIGESTING_THREADS = 1
-DIGESTING_QUEUE = 64
 
 
-class Services:
-    """Builds each part on first use, so that a job pays only for what it needs.
-
-    Nothing connects before that either: PyMongo's client must be born in the process that
-    uses it, and a worker forks for each job.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Let go of every connection that was made."""
-        built = vars(self)
-        for name in ("gaze", "session_log", "presence", "broadcaster", "redis"):
-            if name in built:
-                built[name].close()
-        if "store" in built:
-            built["store"].client.close()
-
-    # Infrastructure
-
-    @cached_property
-    def store(self) -> Store:
-        return mongo.connect(self.settings.mongo_uri, self.settings.mongo_db_name)
-
-    @cached_property
-    def redis(self) -> Redis:
-        return redis.connect(self.settings.redis_url)
-
-    @cached_property
-    def hasher(self) -> PasswordHasher:
-        pool = Workpool(HASHING_THREADS, HASHING_QUEUE)
-        return PasswordHasher(self.settings.bcrypt_salt_rounds, self.settings.password_pepper, pool)
-
-    @cached_property
-    def digesting(self) -> Workpool:
-        return Workpool(DIGESTING_THREADS, DIGESTING_QUEUE)
-
-    @cached_property
-    def queue(self) -> JobQueue:
-        return JobQueue(self.redis)
-
-    @cached_property
-    def broadcaster(self) -> Broadcaster:
-        return Broadcaster(self.settings.redis_url)
-
-    # Repositories
-
-    @cached_property
-    def audit_entries(self) -> AuditRepository:
-        return AuditRepository(self.store)
-
-    @cached_property
-    def users(self) -> UserRepository:
-        return UserRepository(self.store)
-
-    @cached_property
-    def sessions(self) -> SessionRepository:
-        return SessionRepository(self.store)
-
-    @cached_property
-    def one_time_tokens(self) -> OneTimeTokenRepository:
-        return OneTimeTokenRepository(self.store)
-
-    @cached_property
-    def locks(self) -> LockRepository:
-        return LockRepository(self.store)
-
-    @cached_property
-    def outbox(self) -> NotificationRepository:
-        return NotificationRepository(self.store)
-
-    @cached_property
-    def session_events(self) -> SessionLogRepository:
-        return SessionLogRepository(self.store)
-
-    @cached_property
-    def candidate_profiles(self) -> CandidateProfileRepository:
-        return CandidateProfileRepository(self.store, self.users)
-
-    @cached_property
-    def lot_records(self) -> LotRepository:
-        return LotRepository(self.store)
-
-    @cached_property
-    def lot_draws(self) -> DrawRepository:
-        return DrawRepository(self.store)
-
-    @cached_property
-    def coding_task_documents(self) -> CodingTaskRepository:
-        return CodingTaskRepository(self.store)
-
-    @cached_property
-    def interview_documents(self) -> InterviewRepository:
-        return InterviewRepository(self.store)
-
-    @cached_property
-    def consent_records(self) -> ConsentRepository:
-        return ConsentRepository(self.store)
-
-    @cached_property
-    def gaze_buckets(self) -> GazeRepository:
-        return GazeRepository(self.store)
-
-    @cached_property
-    def media_rooms(self) -> MediaRoomRepository:
-        return MediaRoomRepository(self.store)
-
-    @cached_property
-    def webhook_events(self) -> WebhookEventRepository:
-        return WebhookEventRepository(self.store)
-
-    @cached_property
-    def code_documents(self) -> CodeDocumentRepository:
-        return CodeDocumentRepository(self.store)
-
-    @cached_property
-    def code_keyframes(self) -> KeyframeRepository:
-        return KeyframeRepository(self.store)
-
-    @property
-    def repositories(self) -> Sequence[Repository]:
-        """Every collection that the release phase prepares."""
-        return (
-            self.audit_entries,
-            self.users,
-            self.sessions,
-            self.one_time_tokens,
-            self.locks,
-            self.outbox,
-            self.session_events,
-            self.candidate_profiles,
-            self.lot_records,
-            self.lot_draws,
-            self.coding_task_documents,
-            self.interview_documents,
-            self.code_documents,
-            self.code_keyframes,
-            self.consent_records,
-            self.media_rooms,
-            self.webhook_events,
-            self.gaze_buckets,
-        )
-
-    # Services
+class Services(Repositories):
+    """All that the web process and the jobs call."""
 
     @cached_property
     def audit(self) -> Audit:
@@ -426,11 +249,6 @@ class Services:
             self.interview_steps,
             self.interview_rooms,
         )
-
-    @cached_property
-    def editing(self) -> Workpool:
-        """The threads on which large edits are worked into shared documents."""
-        return Workpool(EDITING_THREADS, EDITING_QUEUE)
 
     @cached_property
     def editor(self) -> EditorService:

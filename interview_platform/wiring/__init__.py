@@ -1,0 +1,7 @@
+"""Every repository and service, built once a process: the web process and the jobs share this."""
+
+from __future__ import annotations
+
+from .services import Services
+
+__all__ = ["Services"]

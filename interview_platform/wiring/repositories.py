@@ -1,0 +1,125 @@
+"""The collections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from ..audit.repository import AuditRepository
+from ..auth.repository import (
+    LockRepository,
+    OneTimeTokenRepository,
+    SessionRepository,
+    UserRepository,
+)
+from ..candidates.repository import CandidateProfileRepository
+from ..coding_tasks.repository import CodingTaskRepository
+from ..core.mongo import Repository
+from ..editor.repository import CodeDocumentRepository, KeyframeRepository
+from ..interviews.repository import InterviewRepository
+from ..lots.repository import DrawRepository, LotRepository
+from ..media.repository import MediaRoomRepository, WebhookEventRepository
+from ..notifications.repository import NotificationRepository
+from ..session_log.repository import SessionLogRepository
+from ..telemetry.repository import ConsentRepository, GazeRepository
+from .infrastructure import Infrastructure
+
+
+class Repositories(Infrastructure):
+    """One property a collection."""
+
+    @cached_property
+    def audit_entries(self) -> AuditRepository:
+        return AuditRepository(self.store)
+
+    @cached_property
+    def users(self) -> UserRepository:
+        return UserRepository(self.store)
+
+    @cached_property
+    def sessions(self) -> SessionRepository:
+        return SessionRepository(self.store)
+
+    @cached_property
+    def one_time_tokens(self) -> OneTimeTokenRepository:
+        return OneTimeTokenRepository(self.store)
+
+    @cached_property
+    def locks(self) -> LockRepository:
+        return LockRepository(self.store)
+
+    @cached_property
+    def outbox(self) -> NotificationRepository:
+        return NotificationRepository(self.store)
+
+    @cached_property
+    def session_events(self) -> SessionLogRepository:
+        return SessionLogRepository(self.store)
+
+    @cached_property
+    def candidate_profiles(self) -> CandidateProfileRepository:
+        return CandidateProfileRepository(self.store, self.users)
+
+    @cached_property
+    def lot_records(self) -> LotRepository:
+        return LotRepository(self.store)
+
+    @cached_property
+    def lot_draws(self) -> DrawRepository:
+        return DrawRepository(self.store)
+
+    @cached_property
+    def coding_task_documents(self) -> CodingTaskRepository:
+        return CodingTaskRepository(self.store)
+
+    @cached_property
+    def interview_documents(self) -> InterviewRepository:
+        return InterviewRepository(self.store)
+
+    @cached_property
+    def consent_records(self) -> ConsentRepository:
+        return ConsentRepository(self.store)
+
+    @cached_property
+    def gaze_buckets(self) -> GazeRepository:
+        return GazeRepository(self.store)
+
+    @cached_property
+    def media_rooms(self) -> MediaRoomRepository:
+        return MediaRoomRepository(self.store)
+
+    @cached_property
+    def webhook_events(self) -> WebhookEventRepository:
+        return WebhookEventRepository(self.store)
+
+    @cached_property
+    def code_documents(self) -> CodeDocumentRepository:
+        return CodeDocumentRepository(self.store)
+
+    @cached_property
+    def code_keyframes(self) -> KeyframeRepository:
+        return KeyframeRepository(self.store)
+
+    @property
+    def repositories(self) -> Sequence[Repository]:
+        """Every collection that the release phase prepares."""
+        return (
+            self.audit_entries,
+            self.users,
+            self.sessions,
+            self.one_time_tokens,
+            self.locks,
+            self.outbox,
+            self.session_events,
+            self.candidate_profiles,
+            self.lot_records,
+            self.lot_draws,
+            self.coding_task_documents,
+            self.interview_documents,
+            self.code_documents,
+            self.code_keyframes,
+            self.consent_records,
+            self.media_rooms,
+            self.webhook_events,
+            self.gaze_buckets,
+        )
