@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import pymongo
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -54,7 +55,9 @@ def database(mongo_client: MongoClient[Document]) -> Iterator[Database[Document]
     """A database of the test's own, gone after it."""
     name = f"test_{next(_numbers)}"
     yield mongo_client[name]
-    mongo_client.drop_database(name)
+    # The embedded store takes its time over what a test has filled.
+    with pymongo.timeout(60):
+        mongo_client.drop_database(name)
 
 
 @pytest.fixture

@@ -66,6 +66,12 @@ def line_changes(old: Sequence[str], new: Sequence[str]) -> list[Change]:
     return [Change(*(place + start for place in change)) for change in found]
 
 
+def reach(old: str, new: str) -> int:
+    """Return over how many characters, of both, the edit reaches that turns `old` into `new`."""
+    start, end = _common(old, new)
+    return len(old) + len(new) - 2 * (start + end)
+
+
 def rebased(mine: Sequence[Edit], theirs: Sequence[Edit], length: int) -> list[Edit]:
     """Return `mine` as edits of the text that `theirs` made of one of `length` characters.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..core.errors import Invalid
 from ..core.mongo import Document as Stored
 from .document import Delta, Document
 from .edits import edits_between, edits_in_bytes
 from .statistics import Statistics
 from .update import units
+
+log = logging.getLogger(__name__)
 
 # How many numbers of the log lie between two keyframes.
 KEYFRAME_EVERY = 500
@@ -61,7 +65,11 @@ class Playback:
             # None once it is erased.
             data = entry.get("data") or {}
             if entry["type"] == "code":
-                self._edit(entry, data)
+                try:
+                    self._edit(entry, data)
+                except Invalid:
+                    # Was never checked. The rest is worth more than an error.
+                    log.warning("entry %s is no edit of the code", entry["_id"])
             elif data.get("event") == "code.language":
                 self.language = data["language"]
             elif data.get("event") == "code.run":

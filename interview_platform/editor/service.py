@@ -16,7 +16,7 @@ from ..core.paging import PageRequest
 from ..core.workpool import Workpool
 from ..session_log.service import Event, SessionLog
 from .document import EMPTY, MAX_TEXT, MAX_UPDATE, Document
-from .edits import line_changes
+from .edits import line_changes, reach
 from .playback import KEYFRAME_EVERY, PLAYED, Playback
 from .repository import CodeDocumentRepository, KeyframeRepository
 from .statistics import MAX_LISTED, Statistics
@@ -32,6 +32,7 @@ __all__ = [
     "Statistics",
     "Version",
     "line_changes",
+    "reach",
 ]
 
 # How many entries are played at once on a thread.

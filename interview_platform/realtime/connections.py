@@ -10,21 +10,22 @@ from typing import Any
 from bson import ObjectId
 
 from ..auth.model import Actor, Role
+from .shown import Shown
 
 
 @dataclass(slots=True, eq=False)
 class Membership:
     """A socket's place in an interview: the rooms that it is in, and how it takes part.
 
-    `wish` is how a candidate who is not let in yet wants to join. `seen` is the text that
-    an editor without Yjs was last shown, or showed itself.
+    `wish` is how a candidate who is not let in yet wants to join. `shown` is what an editor
+    without Yjs has before it.
     """
 
     rooms: list[str]
     yjs: bool = False
     follows: bool = False
     wish: Any = None
-    seen: str | None = None
+    shown: Shown | None = None
 
 
 @dataclass(slots=True, eq=False)

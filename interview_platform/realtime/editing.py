@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Annotated, Any
 
 import gevent
@@ -30,8 +31,9 @@ from .events import RoomEvent, bound_json
 from .handlers import Handler, Handlers
 from .hosting import Hosted, Hosts
 from .proceedings import Proceedings
-from .replica import Replica
+from .replica import Heard, Replica
 from .rooms import Rooms
+from .shown import Shown
 
 # Between processes: an edit of the document, as a Yjs update.
 EDIT = "code:edit"
@@ -109,7 +111,14 @@ class Editing:
             if hosted.replica is None:
                 if not self._editor.is_open(hosted.interview_id):
                     self._editor.open(hosted.interview_id, *starter())
-                hosted.replica = self._load(hosted)
+                replica = Replica(partial(self._spread, hosted))
+                with replica:
+                    hosted.replica = replica
+                    try:
+                        self._load(hosted, replica)
+                    except BaseException:
+                        hosted.replica = None
+                        raise
             return hosted.replica
 
     def state(
@@ -124,17 +133,15 @@ class Editing:
             replica.plain.pop(connection.socket_id, None)
             update = document.since(vector)
             return {"language": replica.language, "update": update, "sv": document.vector()}
-        membership.seen = document.text
-        replica.plain[connection.socket_id] = membership
-        return {"language": replica.language, "codeSnapshot": membership.seen}
+        text = document.text
+        membership.shown = replica.plain[connection.socket_id] = Shown(text)
+        return {"language": replica.language, "codeSnapshot": text}
 
     def tell_late(self, hosted: Hosted, entry: Entry) -> None:
         """Work in an edit that was found in the log, and not heard before."""
         update = (entry.get("data") or {}).get("update")
-        if update is not None:
-            if hosted.replica:
-                hosted.replica.hear(bytes(update))
-            self._spread(hosted, bytes(update), skip=None)
+        if update is not None and hosted.replica:
+            hosted.replica.hear(bytes(update))
 
     def log_again(self, hosted: Hosted, message: Message) -> None:
         """Log an edit that another process told of and did not live to log."""
@@ -143,13 +150,23 @@ class Editing:
             actor = {**data["actor"], "userId": ObjectId(data["actor"]["userId"])}
             self._log.append(hosted.interview_id, "code", actor, {"update": data["update"]})
 
-    def _load(self, hosted: Hosted) -> Replica:
+    def _load(self, hosted: Hosted, replica: Replica) -> None:
+        """Read the document into `replica`, which is held and hears already.
+
+        What is heard meanwhile waits; what was heard before is in the log, or has no number
+        yet as the reading begins.
+        """
+        replica.language = ""
+        on_their_way = hosted.feed.unnumbered()
         version = self._editor.load(hosted.interview_id)
-        # What was heard meanwhile, or is on its way to the log.
-        for message in hosted.feed.unnumbered():
+        language = version.language
+        for message in on_their_way:
             if message.event == EDIT:
                 version.document.apply(message.data["update"], trusted=True)
-        return Replica(version.document, version.language)
+            elif message.event == "language":
+                language = message.data["language"]
+        replica.document = version.document
+        replica.language = replica.language or language
 
     def _update(self, connection: Connection, event: CodeUpdate) -> Future[Acknowledgement]:
         hosted = self._hosts.get(event.interview_id)
@@ -195,22 +212,25 @@ class Editing:
     ) -> tuple[Logged, bytes | None]:
         text = event.codeSnapshot or ""
         document = replica.document
-        membership = connection.joined[event.interview_id]
+        shown = connection.joined[event.interview_id].shown
+        # Who speaks Yjs and sends a text all the same means it as it stands.
+        base = shown.base_of(text) if shown else document.text
         # The edit is made in the document, so the log must not refuse it afterwards.
         self._log.check_ready()
         if len(text) + document.size > HEAVY_SNAPSHOT:
-            new = self._pool.run(document.edit_to, text, membership.seen)
+            new = self._pool.run(document.edit_to, text, base)
         else:
-            new = document.edit_to(text, membership.seen)
-        membership.seen = text
+            new = document.edit_to(text, base)
         try:
             # Even what changes nothing is acknowledged by its number.
-            return self._note(connection, event, new or EMPTY), new
+            logged = self._note(connection, event, new or EMPTY)
         except Exception:
-            fresh = self._load(hosted)
-            fresh.plain = replica.plain
-            hosted.replica = fresh
+            self._load(hosted, replica)
             raise
+        if shown:
+            shown.take(text, base)
+            self._show_soon(hosted, replica)
+        return logged, new
 
     def _note(self, connection: Connection, event: CodeUpdate, update: bytes) -> Logged:
         return self._proceedings.note(connection, event.interview_id, "code", {"update": update})
@@ -244,39 +264,44 @@ class Editing:
     def _hear_edit(self, message: Message) -> None:
         interview_id = interview_of(message.room)
         hosted = self._hosts.get(interview_id) if interview_id else None
-        if hosted is None:
+        if hosted is None or hosted.replica is None:
             return
-        update = message.data["update"]
-        of_another = message.skip is None or self._connections.get(message.skip) is None
-        if of_another and hosted.replica:
-            hosted.replica.hear(update)
-        self._spread(hosted, update, message.skip)
+        update, skip = message.data["update"], message.skip
+        if skip is None or self._connections.get(skip) is None:
+            hosted.replica.hear(update, skip)
+        else:
+            # By a socket of this process: worked in before it was told.
+            self._spread(hosted, Heard(update, skip))
 
-    def _spread(self, hosted: Hosted, update: bytes, skip: str | None) -> None:
-        interview_id, replica = hosted.interview_id, hosted.replica
-        self._rooms.tell_here(
-            yjs_room_of(interview_id), "codeUpdate", {"update": update}, skip=skip
-        )
-        if replica is None or not replica.plain or replica.showing:
+    def _spread(self, hosted: Hosted, edit: Heard) -> None:
+        """Tell the editors here of an edit that was worked in; never waits."""
+        room = yjs_room_of(hosted.interview_id)
+        self._rooms.tell_here(room, "codeUpdate", {"update": edit.update}, skip=edit.skip)
+        if hosted.replica:
+            self._show_soon(hosted, hosted.replica)
+
+    def _show_soon(self, hosted: Hosted, replica: Replica) -> None:
+        if not replica.plain or replica.showing:
             return
         wait = replica.shown_at + 1 / SNAPSHOTS_A_SECOND - time.monotonic()
         replica.showing = True
         gevent.spawn_later(max(0.0, wait), self._show, hosted, replica)
 
     def _show(self, hosted: Hosted, replica: Replica) -> None:
-        """Show the text to the sockets that have not seen it so."""
+        """Show the text to the editors that do not have it."""
         with replica:
             replica.showing = False
             replica.shown_at = time.monotonic()
             text = replica.document.text
-            seen = [each for each, member in replica.plain.items() if member.seen == text]
-            if len(seen) == len(replica.plain):
+            having = [each for each, shown in replica.plain.items() if shown.has(text)]
+            if len(having) == len(replica.plain):
                 return
-            for member in replica.plain.values():
-                member.seen = text
+            for socket_id, shown in replica.plain.items():
+                if socket_id not in having:
+                    shown.show(text)
             self._rooms.tell_here(
                 plain_room_of(hosted.interview_id),
                 "codeUpdate",
                 {"codeSnapshot": text},
-                skip=seen,
+                skip=having,
             )

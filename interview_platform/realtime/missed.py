@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..core import json
 from ..core.mongo import Document
 from ..interviews.rooms import staff_room_of
 from ..session_log.service import SessionLog
@@ -18,8 +19,10 @@ from .retelling import TYPES, retell
 from .rooms import Rooms
 from .tail import Tail
 
-# More than that a client reads by the REST interface.
+# More than that, in events and in bytes, a client reads by the REST interface: who is sent
+# too much at once is cut off.
 MAX_MISSED = 1_000
+MAX_MISSED_BYTES = 1024 * 1024
 
 
 class CaughtUp(NamedTuple):
@@ -30,6 +33,7 @@ class CaughtUp(NamedTuple):
 
     upto: int
     sent: int = 0
+    size: int = 0
     complete: bool = True
 
     @property
@@ -49,7 +53,7 @@ class Missed:
         Does not wait where that is nothing. Raises PyMongo's errors.
         """
         feed = hosted.feed
-        upto, sent, complete = so_far
+        upto, sent, size, complete = so_far
         if upto > feed.upto:
             self._tail.catch_up(hosted)
             upto = min(upto, feed.upto)
@@ -58,14 +62,15 @@ class Missed:
             for entry in self._log.entries(
                 hosted.interview_id, after=upto, upto=target, types=TYPES
             ):
-                if sent == MAX_MISSED:
+                if sent == MAX_MISSED or size > MAX_MISSED_BYTES:
                     complete = False
                     break
-                sent += self._send(connection, entry)
+                if sent_bytes := self._send(connection, entry):
+                    sent, size = sent + 1, size + sent_bytes
                 upto = entry["seq"]
             else:
                 upto = target
-        return CaughtUp(upto, sent, complete)
+        return CaughtUp(upto, sent, size, complete)
 
     def send_unnumbered(self, hosted: Hosted, connection: Connection) -> None:
         """Send what was told and has no number yet; never waits."""
@@ -73,11 +78,13 @@ class Missed:
             if self._rooms.is_for(connection, message):
                 self._rooms.tell(connection, message.event, message.data)
 
-    def _send(self, connection: Connection, entry: Document) -> bool:
+    def _send(self, connection: Connection, entry: Document) -> int:
+        """Send what is told of `entry`, if the socket may hear it; returns its bytes."""
         retold = retell(entry)
         if retold is None:
-            return False
+            return 0
         if retold.room == staff_room_of(entry["interview"]) and not connection.is_staff:
-            return False
-        self._rooms.tell(connection, retold.event, {**retold.data, "seq": entry["seq"]})
-        return True
+            return 0
+        data = {**retold.data, "seq": entry["seq"]}
+        self._rooms.tell(connection, retold.event, data)
+        return len(json.dumps(data))

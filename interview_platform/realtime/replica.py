@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
+from collections.abc import Callable
 from threading import Lock
-from typing import Self
+from typing import NamedTuple, Self
 
+from ..core.errors import ServiceError
 from ..editor.service import Document
-from .connections import Membership
+from .shown import Shown
+
+log = logging.getLogger(__name__)
+
+
+class Heard(NamedTuple):
+    """An edit, and the socket that it came from, which need not be told."""
+
+    update: bytes
+    skip: str | None
 
 
 class Replica:
-    """The document, and the sockets here whose editors take snapshots of it.
+    """The document, and what the editors here that take snapshots of it have before them.
 
     `with` keeps it to oneself, be it on a thread of one's own; what others edit meanwhile
-    is worked in at the end.
+    is worked in at the end. `spread` is told then what of each edit was new.
     """
 
-    def __init__(self, document: Document, language: str) -> None:
-        self.document = document
-        self.language = language
-        self.plain: dict[str, Membership] = {}
+    def __init__(self, spread: Callable[[Heard], None]) -> None:
+        self.document = Document()
+        self.language = ""
+        self.plain: dict[str, Shown] = {}
         self.shown_at = 0.0
         # Whether the text will be shown to them in a moment.
         self.showing = False
+        self._spread = spread
         self._lock = Lock()
-        self._heard: list[bytes] = []
+        self._heard: deque[Heard] = deque()
 
     def __enter__(self) -> Self:
         self._lock.acquire()
@@ -35,12 +49,20 @@ class Replica:
         self._catch_up()
         self._lock.release()
 
-    def hear(self, update: bytes) -> None:
+    def hear(self, update: bytes, skip: str | None = None) -> None:
         """Work in an edit by others, now or when the document is free again; never waits."""
-        self._heard.append(update)
+        self._heard.append(Heard(update, skip))
         if self._lock.acquire(blocking=False):
             self.__exit__()
 
     def _catch_up(self) -> None:
         while self._heard:
-            self.document.apply(self._heard.pop(0), trusted=True)
+            update, skip = self._heard.popleft()
+            try:
+                new = self.document.apply(update, trusted=True)
+            except ServiceError as error:
+                log.warning("an edit cannot be worked in: %s", error)
+            else:
+                # One that rests on edits that are not here yet is new with the last of them.
+                if new is not None:
+                    self._spread(Heard(new, skip))

@@ -60,11 +60,9 @@ class Session:
     ) -> None:
         """Log something that `person`, or nobody, does `after` so many seconds."""
         self.now += timedelta(seconds=after)
-        actor = person and {
-            "userId": ObjectId(person.id),
-            "name": person.name,
-            "role": person.role,
-        }
+        actor = None
+        if person:
+            actor = {"userId": ObjectId(person.id), "name": person.name, "role": person.role}
         self.services.session_log.append(self.id, type, actor, data, self.now)
         self.texts.append(self.document.text)
 
@@ -192,11 +190,20 @@ def test_an_edit_logged_before_the_one_that_it_rests_on_waits_for_it(session: Se
     assert session.code()["text"] == "one two"
 
 
+def test_an_entry_that_is_no_edit_leaves_the_rest_as_it_is(session: Session) -> None:
+    session.open()
+    session.log("code", {"update": b"\xff\x01"}, session.meeting.candidate)
+    session.write(session.meeting.candidate, "after it")
+    session.flush()
+    assert session.code(session.last - 1)["text"] == STARTER
+    assert session.code()["text"] == "after it"
+
+
 def test_what_is_read_does_not_grow_with_the_interview(
     database: Database[Stored], session: Session, often: int
 ) -> None:
     session.open()
-    session.type(330)
+    session.type(180)
     session.flush()
     session.services.editor.keep(session.id, session.last)
     asked = []

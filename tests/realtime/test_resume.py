@@ -120,3 +120,24 @@ def test_a_number_beyond_the_end_is_taken_as_the_end(connect: Connect, meeting: 
     assert answer["upto"] < 10_000
     refused = connect(meeting.candidate).join(meeting.id, sinceSeq=-1)
     assert "sinceSeq" in refused["error"]["errors"]
+
+
+def test_more_than_can_be_sent_at_once_is_said_to_be_incomplete(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida = connect(meeting.interviewer)
+    since = ida.join(meeting.id)["seq"]
+    run = {"language": "c", "stdout": "x" * 64_000, "stderr": "", "exitCode": 0, "durationMs": 1}
+    for _ in range(20):
+        assert ida.call("codeRun", {"interviewId": meeting.id, **run})["ok"]
+    cleo = connect(meeting.candidate)
+    answer = cleo.join(meeting.id, sinceSeq=since)
+    assert (answer["ok"], answer["complete"]) == (True, False)
+    sent = cleo.all("codeRun")
+    assert 0 < len(sent) < 20
+    # The rest is where the acknowledgement says.
+    assert answer["upto"] == sent[-1]["seq"]
+    lines = meeting.interviewer.get(
+        f"/api/interviews/{meeting.id}/timeline", **{"from": answer["upto"] + 1, "types": "system"}
+    ).text
+    assert len(sent) + lines.count("code.run") == 20
