@@ -12,7 +12,7 @@ from pycrdt import Doc, Text
 from ..core.errors import Conflict, Invalid, TooLarge
 from .edits import Edit, edits_between, edits_in_bytes, rebased
 from .order import ends_with
-from .update import ROOT, Struct, Update, read, read_vector
+from .update import ROOT, Struct, Update, read, read_vector, write_vector
 
 # How long the text may be, and one update of it, in bytes.
 MAX_TEXT = 1024 * 1024
@@ -26,6 +26,8 @@ Delta = list[dict[str, Any]]
 
 # An update that says nothing.
 EMPTY = b"\x00\x00"
+# The state vector of who has nothing.
+_NOTHING = b"\x00"
 
 # Updates that are kept apart until they are folded into one state.
 _TAIL = 1000
@@ -44,6 +46,9 @@ class Document:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
+        # Updates that came before what they rest on: by client, the clock that must follow
+        # all that is known for all of an update to be worked in.
+        self._early: list[tuple[bytes, dict[int, int]]] = []
         self._begin()
 
     @classmethod
@@ -74,9 +79,16 @@ class Document:
         """The length of the text in UTF-8, in bytes."""
         return len(self._text)
 
-    def vector(self) -> bytes:
-        """Return the state vector: what this document has of each client."""
-        return self._doc.get_state()
+    def vector(self, without: Iterable[bytes] = ()) -> bytes:
+        """Return the state vector: what this document has of each client.
+
+        As if the updates `without`, and what came after them, had not been worked in.
+        """
+        clocks = read_vector(self._doc.get_state())
+        for update in without:
+            for struct in read(update).structs:
+                clocks[struct.client] = min(struct.clock, clocks.get(struct.client, 0))
+        return write_vector(clocks)
 
     def since(self, vector: bytes | None) -> bytes:
         """Return as an update what the holder of `vector` lacks, all of it without one.
@@ -84,9 +96,14 @@ class Document:
         Raises `Invalid` for a vector that is none.
         """
         if vector is None:
-            return self._doc.get_update()
+            return self._state()
         read_vector(vector)
         return self._doc.get_update(vector)
+
+    @property
+    def early(self) -> list[bytes]:
+        """The updates that rest on others that are not here yet: no state holds them."""
+        return [update for update, _ in self._early]
 
     def check(self, update: bytes) -> None:
         """Check that `update` is an edit of the text that can be taken as it is.
@@ -124,7 +141,10 @@ class Document:
         """
         if not trusted:
             self.check(update)
-        return self._note(self._merge(update))
+        new = self._note(self._merge(update))
+        if new != update:
+            self._await_others(update)
+        return new
 
     def edit_to(self, text: str, base: str | None = None) -> bytes | None:
         """Edit the document as somebody did who saw `base` and has now `text`.
@@ -169,13 +189,13 @@ class Document:
         # Of 32 bits, as Yjs has them: an id stands in an update for every edit.
         self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
         self._text = self._doc.get(ROOT, type=Text)
-        for part in self._parts:
+        for part in (*self._parts, *self.early):
             self._doc.apply_update(part)
         self._survey()
 
     def _survey(self) -> None:
         """Take note of the document as a whole."""
-        state = self._doc.get_update()
+        state = self._state()
         self._parts = [state]
         self._clocks = read_vector(self._doc.get_state())
         # At the most: measured again when the bounds come near.
@@ -184,6 +204,26 @@ class Document:
         self._halves: dict[int, set[int]] = {}
         if max(self.text, default="") > "\uffff":
             self._note_halves(read(state).structs)
+
+    def _state(self) -> bytes:
+        # Told so: with no vector at all the library adds what came early, with holes before
+        # it, and loses some of that where it reads it again.
+        return self._doc.get_update(_NOTHING)
+
+    def _await_others(self, update: bytes) -> None:
+        """Keep `update` if some of it waits for what it rests on."""
+        try:
+            structs, deletions = read(update)
+        except Invalid:
+            return
+        ends: dict[int, int] = {}
+        for each in (*structs, *deletions):
+            ends[each.client] = max(ends.get(each.client, 0), each.clock + each.length)
+        if not self._has(ends):
+            self._early.append((update, ends))
+
+    def _has(self, ends: dict[int, int]) -> bool:
+        return all(end <= self._clocks.get(client, 0) for client, end in ends.items())
 
     def _merge(self, update: bytes) -> bytes | None:
         return self._safely(lambda: self._doc.apply_update(update))
@@ -239,7 +279,9 @@ class Document:
         self._note_halves(structs)
         self._weight += len(new)
         if len(self._parts) > _TAIL:
-            self._parts = [self._doc.get_update()]
+            self._parts = [self._state()]
+        if self._early:
+            self._early = [early for early in self._early if not self._has(early[1])]
         return new
 
     def _note_halves(self, structs: Iterable[Struct]) -> None:
@@ -285,7 +327,7 @@ class Document:
 
     def _check_weight(self, added: int) -> None:
         if self._weight + added > MAX_STATE:
-            self._weight = len(self._doc.get_update())
+            self._weight = len(self._state())
         if self._weight + added > MAX_STATE:
             raise TooLarge("The document holds too much that was deleted")
 

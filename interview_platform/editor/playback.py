@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.errors import Invalid
 from ..core.mongo import Document as Stored
-from .document import Delta, Document
+from .document import MAX_STATE, Delta, Document
 from .edits import edits_between, edits_in_bytes
 from .statistics import Statistics
 from .update import units
@@ -40,6 +40,8 @@ class Playback:
         if keyframe:
             self.seq = keyframe["seq"]
             self.document = Document.of([keyframe["state"]])
+            for update in keyframe.get("early", ()):
+                self.document.apply(update, trusted=True)
             self.language = keyframe["language"]
             self.cursors = dict(keyframe["cursors"])
             self.statistics = Statistics.of(keyframe["statistics"])
@@ -78,13 +80,15 @@ class Playback:
     def _advance(self, seq: int) -> Iterator[Stored]:
         first = self.seq - self.seq % KEYFRAME_EVERY + KEYFRAME_EVERY
         for due in range(first, seq + 1, KEYFRAME_EVERY):
-            yield self._keyframe(due)
+            if sum(map(len, self.document.early)) <= MAX_STATE:
+                yield self._keyframe(due)
         self.seq = seq
 
     def _keyframe(self, seq: int) -> Stored:
         return {
             "seq": seq,
             "state": self.document.since(None),
+            "early": self.document.early,
             "language": self.language,
             "cursors": dict(self.cursors),
             "statistics": self.statistics.keep(),

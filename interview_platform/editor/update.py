@@ -15,6 +15,7 @@ different places in different editors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -108,6 +109,15 @@ def read_vector(vector: bytes) -> dict[int, int]:
     return clocks
 
 
+def write_vector(clocks: Mapping[int, int]) -> bytes:
+    """Write a state vector: by client, the clock that follows all that is known of it."""
+    known = {client: clock for client, clock in clocks.items() if clock}
+    vector = bytearray(_spelled(len(known)))
+    for client, clock in known.items():
+        vector += _spelled(client) + _spelled(clock)
+    return bytes(vector)
+
+
 def units(text: str) -> int:
     """Return the length of `text` in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
@@ -190,6 +200,16 @@ def _read_deletions(data: bytes, at: int) -> tuple[list[Deletion], int]:
                 raise _refusal("Deletes the same twice.")
         deletions += ranges
     return deletions, at
+
+
+def _spelled(number: int) -> bytes:
+    """Write what `_number` reads."""
+    spelled = bytearray()
+    while number > 0x7F:
+        spelled.append(number & 0x7F | 0x80)
+        number >>= 7
+    spelled.append(number)
+    return bytes(spelled)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

@@ -296,7 +296,7 @@ class Attendance:
             if connection not in self._connections:
                 raise NotFound("The socket is gone")
             former = connection.joined.get(interview_id)
-            state = self._editing.state(replica, connection, membership, event.sv)
+            state = self._editing.state(hosted, connection, membership, event.sv)
             if former:
                 self._rooms.leave(connection, former)
             connection.joined[interview_id] = membership

@@ -18,7 +18,7 @@ from bson import ObjectId
 from msgspec import Meta
 
 from ..core.broadcast import Message
-from ..core.errors import Forbidden
+from ..core.errors import Forbidden, NotFound
 from ..core.mongo import Document as Entry
 from ..core.workpool import Workpool
 from ..editor.service import EMPTY, MAX_UPDATE, EditorService
@@ -122,17 +122,32 @@ class Editing:
             return hosted.replica
 
     def state(
-        self, replica: Replica, connection: Connection, membership: Membership, vector: bytes | None
+        self,
+        hosted: Hosted,
+        connection: Connection,
+        membership: Membership,
+        vector: bytes | None,
     ) -> dict[str, Any]:
         """Return what a socket that comes in is told of the document, which it holds.
 
         Raises `Invalid` for a state vector that is none.
         """
+        replica = hosted.replica
+        if replica is None:
+            raise NotFound("The document is gone")
         document = replica.document
         if membership.yjs:
             replica.plain.pop(connection.socket_id, None)
             update = document.since(vector)
-            return {"language": replica.language, "update": update, "sv": document.vector()}
+            # Edits that are not in the log yet may have been lost with who wrote them: those
+            # who have them send them again.
+            unsure = [
+                message.data["update"]
+                for message in hosted.feed.unnumbered()
+                if message.event == EDIT
+            ]
+            known = document.vector(without=unsure)
+            return {"language": replica.language, "update": update, "sv": known}
         text = document.text
         membership.shown = replica.plain[connection.socket_id] = Shown(text)
         return {"language": replica.language, "codeSnapshot": text}
@@ -293,7 +308,7 @@ class Editing:
             replica.showing = False
             replica.shown_at = time.monotonic()
             text = replica.document.text
-            having = [each for each, shown in replica.plain.items() if shown.has(text)]
+            having = [each for each, shown in replica.plain.items() if shown.latest == text]
             if len(having) == len(replica.plain):
                 return
             for socket_id, shown in replica.plain.items():

@@ -328,3 +328,22 @@ def test_deleted_characters_may_be_known_as_deleted_alone() -> None:
     document.apply(update(section(7, 0, typed("a"), deleted(5, left=(7, 0)))))
     document.apply(update(section(7, 6, typed("b", left=(7, 5)))))
     assert document.text == "ab"
+
+
+def test_what_came_before_what_it_rests_on_outlives_the_state_it_is_kept_beside() -> None:
+    written, updates = Document(), []
+    for text in ("one", "one, two", "one, two, three", "one, three"):
+        updates.append(written.edit_to(text) or b"")
+    first, second, *rest = updates
+    document = Document.of([first])
+    for update_ in rest:
+        assert document.apply(update_, trusted=True) is None
+    assert document.early == rest
+    kept = Document.of([document.since(None)])
+    for update_ in document.early:
+        kept.apply(update_, trusted=True)
+    for each in (document, kept):
+        assert each.text == "one"
+        each.apply(second, trusted=True)
+        assert (each.text, each.early) == ("one, three", [])
+        assert each.since(None) == written.since(None)
