@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3 python3.14 python3.13 python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test lint format lock clean clean-data
+.PHONY: help run demo seed test bench lint format lock clean clean-data
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,9 @@ seed: $(INSTALLED) ## Fill the pool of the running service with candidates
 
 test: $(INSTALLED) ## Run the tests: make test ARGS="-k login"
 	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: $(INSTALLED) ## Measure the service beside its peer: make bench ARGS="signal --quick"
+	@$(PYTHON) -m bench $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and who imports whom
 	$(PYTHON) -m ruff check .

@@ -255,7 +255,6 @@ class PlainTypist(Typist):
         for start, stop, inserted in edits:
             text = text[:start] + inserted + text[stop:]
         self.text = text
-        self.hist = getattr(self, "hist", []) + [edits]
         self.line.send(codeSnapshot=text)
 
 

@@ -217,8 +217,9 @@ class Document:
         except Invalid:
             return
         ends: dict[int, int] = {}
-        for each in (*structs, *deletions):
-            ends[each.client] = max(ends.get(each.client, 0), each.clock + each.length)
+        for part in (structs, deletions):
+            for client, clock, length, *_ in part:
+                ends[client] = max(ends.get(client, 0), clock + length)
         if not self._has(ends):
             self._early.append((update, ends))
 

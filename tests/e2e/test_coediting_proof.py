@@ -134,7 +134,7 @@ def test_a_session_survives_whatever_is_cut_and_killed(
         (0.50, typist.cut),
         (0.60, grace.simply.clear),
         (0.65, lambda: processes.crash(1)),
-        (0.85, lambda: [editor.cut() for editor in editors]),
+        *((0.85, editor.cut) for editor in editors),
     ]
     with ThreadPoolExecutor(3) as pool:
         typed = pool.submit(progress.type_all)

@@ -1,0 +1,1 @@
+"""What the service costs, beside a peer that does the same on Node: `make bench`."""
