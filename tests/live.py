@@ -20,7 +20,7 @@ import socketio
 from socketio.exceptions import ConnectionError as SocketIOConnectionError
 
 from interview_platform.core.settings import Settings
-from interview_platform.local.stores import free_port
+from interview_platform.local.stores import EmbeddedStore, free_port
 
 ROOT = Path(__file__).parents[1]
 DEADLINE = 20.0
@@ -99,6 +99,29 @@ class WebProcess:
             return requests.get(f"{self.url}/health", timeout=1).ok
         except requests.RequestException:
             return False
+
+
+def kill(store: EmbeddedStore) -> None:
+    """End a store at once, as a crash would, and return once it is gone."""
+    pids = _processes_of(store)
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not _processes_of(store), "the store's end")
+    store.stop()  # which collects what is left of it
+
+
+def _processes_of(store: EmbeddedStore) -> list[int]:
+    """Return the running processes whose command line names the store's port."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (directory / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(store.port).encode() in arguments:
+            found.append(int(directory.name))
+    return found
 
 
 class RefusedError(Exception):

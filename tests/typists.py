@@ -6,18 +6,20 @@ everybody's typing can be told from the text alone.
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from random import Random
 from socket import SHUT_RDWR
-from typing import Any, Protocol
+from typing import Any
 
 from pycrdt import Doc, Text, TransactionEvent, merge_updates
 from socketio.exceptions import SocketIOError
 
-from tests.live import DEADLINE, NAMESPACE, RefusedError, SocketPerson
+from tests.live import DEADLINE, NAMESPACE, RefusedError, SocketPerson, wait_until
 
 Dial = Callable[[], SocketPerson]
 """Connects somebody to one of the processes, which may be gone by then."""
@@ -147,6 +149,22 @@ class Typist:
         while self.line.unanswered:
             self.insist(lambda: self.line.await_that(lambda: not self.line.unanswered))
 
+    @property
+    def text(self) -> str:
+        """What is before them."""
+        raise NotImplementedError
+
+    def hear(self) -> str:
+        """Work in what has arrived, and return the text."""
+        raise NotImplementedError
+
+    def change(self, *edits: tuple[int, int, str]) -> None:
+        """Make edits of the text as it was last heard, the last in it first.
+
+        Each says from where to where something is replaced, in code points, and by what.
+        """
+        raise NotImplementedError
+
     def enter(self) -> None:
         """Join by the new line, and send again what it lacks."""
         raise NotImplementedError
@@ -193,7 +211,6 @@ class YjsTypist(Typist):
             self.line.send(update=lacking)
 
     def hear(self) -> str:
-        """Work in what has arrived, and return the text."""
         if not self.line.socket.connected:
             self.connect()
         for edit in self.line.edits():
@@ -201,10 +218,6 @@ class YjsTypist(Typist):
         return self.text
 
     def change(self, *edits: tuple[int, int, str]) -> None:
-        """Make edits of the text as it was last heard, the last in it first.
-
-        Each says from where to where something is replaced, in code points, and by what.
-        """
         text = self.text
         self._typing = True
         with self.doc.transaction():
@@ -240,31 +253,29 @@ class YjsTypist(Typist):
 class PlainTypist(Typist):
     """Types into a text, and is shown whole texts."""
 
-    text = ""
+    def __init__(self, dial: Dial, interview_id: str) -> None:
+        super().__init__(dial, interview_id)
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        return self._text
 
     def enter(self) -> None:
-        self.text = self.line.join()["codeSnapshot"]
+        self._text = self.line.join()["codeSnapshot"]
 
     def hear(self) -> str:
         for edit in self.line.edits():
-            self.text = edit["codeSnapshot"]
-        return self.text
+            self._text = edit["codeSnapshot"]
+        return self._text
 
     def change(self, *edits: tuple[int, int, str]) -> None:
-        text = self.text
         for start, stop, inserted in edits:
-            text = text[:start] + inserted + text[stop:]
-        self.text = text
-        self.line.send(codeSnapshot=text)
+            self._text = self._text[:start] + inserted + self._text[stop:]
+        self.line.send(codeSnapshot=self._text)
 
 
-class Editing(Protocol):
-    def hear(self) -> str: ...
-
-    def change(self, *edits: tuple[int, int, str]) -> None: ...
-
-
-def retype(editor: Editing, start: int, deleted: int, inserted: str) -> None:
+def retype(editor: Typist, start: int, deleted: int, inserted: str) -> None:
     """Make an edit of a text in one in which others scribble as well."""
     text = editor.hear()
     place = _place(text, start)
@@ -280,6 +291,28 @@ def without_scribbles(text: str) -> str:
     return _LETTER.sub("", text)
 
 
+def agreed(editors: Sequence[Typist]) -> str:
+    """Wait until all have the same text before them, and return it."""
+    wait_until(lambda: len({editor.hear() for editor in editors}) == 1, "one text")
+    return editors[0].text
+
+
+def check_kept(record: Sequence[bytes], editors: Iterable[Typist]) -> int:
+    """Check that the log has no gap, and every edit that was acknowledged, by its number.
+
+    Returns how many these are.
+    """
+    _, *lines, _ = map(json.loads, record)
+    entries = {line["entry"]["seq"]: line for line in lines}
+    assert list(entries) == list(range(1, len(lines) + 1))
+    kept = {seq: edit for editor in editors for seq, edit in editor.kept.items()}
+    for seq, edit in kept.items():
+        assert entries[seq]["entry"]["type"] == "code"
+        if "update" in edit:
+            assert b64decode(entries[seq]["content"]["data"]["update"]) == edit["update"]
+    return len(kept)
+
+
 class Scribbler:
     """Types and deletes letters of their own at random places, some 30 of them at a time."""
 
@@ -289,7 +322,7 @@ class Scribbler:
         self._first = ord(first_letter)
         self._random = Random(seed)
 
-    def scribble(self, editor: Editing) -> None:
+    def scribble(self, editor: Typist) -> None:
         text, random = editor.hear(), self._random
         if random.random() < len(self.there) / 60:
             letter = random.choice(sorted(self.there))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from random import SystemRandom
 from typing import NoReturn
 
 from bson import ObjectId
@@ -23,6 +25,12 @@ from .throttle import Throttle
 WRONG_CREDENTIALS = "Invalid credentials"
 NOT_FIRST = "Only an admin can register another"
 DEAD_LINK = {"token": ["Unknown, used or expired."]}
+
+# Seconds by which a refusal comes later, at most: looking up an account that exists takes some
+# microseconds more, which are lost in that.
+BLUR = 0.02
+
+_random = SystemRandom()
 
 
 class AuthService:
@@ -103,6 +111,7 @@ class AuthService:
         user, kept = self._users.with_password(email=email) or (None, None)
         if not self._hasher.verify(password, kept) or user is None or kept is None:
             self._audit.record("login.failed", actor=user["_id"] if user else None)
+            time.sleep(_random.uniform(0, BLUR))
             raise Unauthorized(WRONG_CREDENTIALS)
         self._throttle.succeeded(email, address)
         grant = self._open_session(user["_id"], kept) or self._open_renewed(user["_id"], password)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from secrets import randbits
 from typing import Any
 
-from pycrdt import Doc, Text
+from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
 from .edits import Edit, edits_between, edits_in_bytes, rebased
@@ -46,9 +47,11 @@ class Document:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        # Updates that came before what they rest on: by client, the clock that must follow
-        # all that is known for all of an update to be worked in.
-        self._early: list[tuple[bytes, dict[int, int]]] = []
+        # Updates that came before what they rest on. The library would keep them as well, but
+        # mixes them into the states and the changes that it tells, and loses some on the way.
+        self._early: dict[bytes, Update] = {}
+        # Which update is being worked in.
+        self._current = EMPTY
         self._begin()
 
     @classmethod
@@ -59,7 +62,7 @@ class Document:
         """
         document = cls()
         for state in states:
-            document._merge(state)
+            document._safely(partial(document._doc.apply_update, state))
         document._survey()
         return document
 
@@ -103,7 +106,7 @@ class Document:
     @property
     def early(self) -> list[bytes]:
         """The updates that rest on others that are not here yet: no state holds them."""
-        return [update for update, _ in self._early]
+        return list(self._early)
 
     def check(self, update: bytes) -> None:
         """Check that `update` is an edit of the text that can be taken as it is.
@@ -112,39 +115,26 @@ class Document:
         `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
         that are not here.
         """
-        if len(update) > MAX_UPDATE:
-            raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
-        structs, deletions = content = read(update)
-        ends = ends_with(structs, self._clocks)
-        if ends is None or any(
-            clock + length > (ends.get(client) or self._clocks.get(client, 0))
-            for client, clock, length in deletions
-        ):
-            raise Conflict("Edits before this one are missing")
-        self._check_characters(content)
-        if not structs:
-            return
-        inserted = sum(
-            len(struct.text.encode())
-            for struct in structs
-            if struct.text and struct.clock + struct.length > self._clocks.get(struct.client, 0)
-        )
-        if not self._has_room_for(inserted) and not self._fits(update):
-            raise _text_too_large()
-        self._check_weight(len(update))
+        self._check(update, self._read(update))
 
     def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:
         """Work `update` in, and return what of it was new, as an update; None if nothing was.
 
         Raises what `check` raises. One that is `trusted`, since it was checked before, may
-        come before those that it rests on: it is worked in once they have come.
+        come before those that it rests on: it is worked in, and told, with the last of them.
         """
         if not trusted:
-            self.check(update)
-        new = self._note(self._merge(update))
-        if new != update:
-            self._await_others(update)
-        return new
+            content = self._read(update)
+            self._check(update, content)
+        else:
+            content = read(update)
+            if self._grounds(content) is None:
+                self._early[update] = content
+                return None
+        new = self._merge(update, content)
+        if new is None or not self._early:
+            return new
+        return merge_updates(new, *self._catch_up())
 
     def edit_to(self, text: str, base: str | None = None) -> bytes | None:
         """Edit the document as somebody did who saw `base` and has now `text`.
@@ -172,11 +162,14 @@ class Document:
         return self._note(self._make(edits, current))
 
     @contextmanager
-    def watched(self, tell: Callable[[Delta], None]) -> Iterator[None]:
-        """Have `tell` called with each change of the text meanwhile."""
+    def watched(self, tell: Callable[[bytes, Delta], None]) -> Iterator[None]:
+        """Have `tell` called with each update that is worked in meanwhile, and the text's change.
+
+        Updates that change nothing of the text are left out.
+        """
 
         def hear(event: Any) -> None:
-            tell(event.delta)
+            tell(self._current, event.delta)
 
         subscription = self._text.observe(hear)
         try:
@@ -189,7 +182,7 @@ class Document:
         # Of 32 bits, as Yjs has them: an id stands in an update for every edit.
         self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
         self._text = self._doc.get(ROOT, type=Text)
-        for part in (*self._parts, *self.early):
+        for part in self._parts:
             self._doc.apply_update(part)
         self._survey()
 
@@ -206,28 +199,55 @@ class Document:
             self._note_halves(read(state).structs)
 
     def _state(self) -> bytes:
-        # Told so: with no vector at all the library adds what came early, with holes before
-        # it, and loses some of that where it reads it again.
         return self._doc.get_update(_NOTHING)
 
-    def _await_others(self, update: bytes) -> None:
-        """Keep `update` if some of it waits for what it rests on."""
-        try:
-            structs, deletions = read(update)
-        except Invalid:
+    def _read(self, update: bytes) -> Update:
+        if len(update) > MAX_UPDATE:
+            raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
+        return read(update)
+
+    def _check(self, update: bytes, content: Update) -> None:
+        if self._grounds(content) is None:
+            raise Conflict("Edits before this one are missing")
+        self._check_characters(content)
+        if not content.structs:
             return
-        ends: dict[int, int] = {}
-        for part in (structs, deletions):
-            for client, clock, length, *_ in part:
-                ends[client] = max(ends.get(client, 0), clock + length)
-        if not self._has(ends):
-            self._early.append((update, ends))
+        inserted = sum(
+            len(struct.text.encode())
+            for struct in content.structs
+            if struct.text and struct.clock + struct.length > self._clocks.get(struct.client, 0)
+        )
+        if not self._has_room_for(inserted) and not self._fits(update):
+            raise _text_too_large()
+        self._check_weight(len(update))
 
-    def _has(self, ends: dict[int, int]) -> bool:
-        return all(end <= self._clocks.get(client, 0) for client, end in ends.items())
+    def _grounds(self, content: Update) -> dict[int, int] | None:
+        """Return where each client's clock stands with `content`; None if some is missing."""
+        ends = ends_with(content.structs, self._clocks)
+        if ends is None or any(
+            clock + length > (ends.get(client) or self._clocks.get(client, 0))
+            for client, clock, length in content.deletions
+        ):
+            return None
+        return ends
 
-    def _merge(self, update: bytes) -> bytes | None:
-        return self._safely(lambda: self._doc.apply_update(update))
+    def _merge(self, update: bytes, content: Update | None = None) -> bytes | None:
+        """Work in an update that rests on what is here, and return what of it was new."""
+        self._current = update
+        new = self._safely(lambda: self._doc.apply_update(update))
+        return self._note(new, content if new == update else None)
+
+    def _catch_up(self) -> Iterator[bytes]:
+        """Work in the early updates that rest on what is here by now; yields what was new."""
+        progress = True
+        while progress:
+            progress = False
+            for update, content in list(self._early.items()):
+                if self._grounds(content) is not None:
+                    del self._early[update]
+                    if (new := self._merge(update, content)) is not None:
+                        yield new
+                    progress = True
 
     def _safely(self, change: Callable[[], None]) -> bytes | None:
         """Make a change and return it; where it fails the document is as before."""
@@ -263,13 +283,13 @@ class Document:
 
         return self._safely(change)
 
-    def _note(self, new: bytes | None) -> bytes | None:
-        """Take note of what has just been worked in."""
+    def _note(self, new: bytes | None, content: Update | None = None) -> bytes | None:
+        """Take note of what has just been worked in; `content` is what it holds, where read."""
         if new is None:
             return None
         self._parts.append(new)
         try:
-            structs = read(new).structs
+            structs = (content or read(new)).structs
         except Invalid:
             self._survey()
             return new
@@ -281,8 +301,6 @@ class Document:
         self._weight += len(new)
         if len(self._parts) > _TAIL:
             self._parts = [self._state()]
-        if self._early:
-            self._early = [early for early in self._early if not self._has(early[1])]
         return new
 
     def _note_halves(self, structs: Iterable[Struct]) -> None:
@@ -322,8 +340,7 @@ class Document:
 
     def _fits(self, update: bytes) -> bool:
         """Try whether the text stays within its bounds with `update`, which may delete, too."""
-        trial = Document.of(self._parts)
-        trial._merge(update)
+        trial = Document.of([*self._parts, update])
         return trial.size <= MAX_TEXT
 
     def _check_weight(self, added: int) -> None:

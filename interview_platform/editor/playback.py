@@ -24,6 +24,9 @@ PLAIN = "plaintext"
 # The types of log entries that are played.
 PLAYED = ("code", "system")
 
+# What is kept of the entry of an edit that is not worked in yet.
+_NOTED = ("seq", "timestamp", "actor")
+
 
 class Playback:
     """The document after number `seq` of a log, with all that `/code` and its kin tell.
@@ -37,11 +40,14 @@ class Playback:
         self.language = PLAIN
         self.cursors: dict[str, int] = {}
         self.statistics = Statistics()
+        # The entries of edits that came before what they rest on, by update.
+        self._early: dict[bytes, Stored] = {}
         if keyframe:
             self.seq = keyframe["seq"]
             self.document = Document.of([keyframe["state"]])
-            for update in keyframe.get("early", ()):
-                self.document.apply(update, trusted=True)
+            for entry in keyframe["early"]:
+                self._early[entry["update"]] = entry
+                self.document.apply(entry["update"], trusted=True)
             self.language = keyframe["language"]
             self.cursors = dict(keyframe["cursors"])
             self.statistics = Statistics.of(keyframe["statistics"])
@@ -80,7 +86,7 @@ class Playback:
     def _advance(self, seq: int) -> Iterator[Stored]:
         first = self.seq - self.seq % KEYFRAME_EVERY + KEYFRAME_EVERY
         for due in range(first, seq + 1, KEYFRAME_EVERY):
-            if sum(map(len, self.document.early)) <= MAX_STATE:
+            if sum(map(len, self._early)) <= MAX_STATE:
                 yield self._keyframe(due)
         self.seq = seq
 
@@ -88,7 +94,10 @@ class Playback:
         return {
             "seq": seq,
             "state": self.document.since(None),
-            "early": self.document.early,
+            "early": [
+                {**{name: entry[name] for name in _NOTED}, "update": update}
+                for update, entry in self._early.items()
+            ],
             "language": self.language,
             "cursors": dict(self.cursors),
             "statistics": self.statistics.keep(),
@@ -102,13 +111,19 @@ class Playback:
             self._text = self.document.text.encode()
             self.cursors.clear()
         elif "update" in data:
-            with self.document.watched(lambda delta: self._change(entry, delta)):
-                self.document.apply(data["update"], trusted=True)
+            self._work_in(entry, data["update"])
         elif "codeSnapshot" in data:
             text = data["codeSnapshot"]
             self.document = Document.written(text)
             if delta := _delta(self._text.decode(), text):
                 self._change(entry, delta)
+
+    def _work_in(self, entry: Stored, update: bytes) -> None:
+        """Work in an edit, and those before it that rest on it."""
+        entries = {**self._early, update: self._early.get(update, entry)}
+        with self.document.watched(lambda worked, delta: self._change(entries[worked], delta)):
+            self.document.apply(update, trusted=True)
+        self._early = {early: entries[early] for early in self.document.early}
 
     def _change(self, entry: Stored, delta: Delta) -> None:
         """Follow a change of the text."""

@@ -111,15 +111,12 @@ class Editing:
             if hosted.replica is None:
                 if not self._editor.is_open(hosted.interview_id):
                     self._editor.open(hosted.interview_id, *starter())
-                replica = Replica(partial(self._spread, hosted))
+                hosted.replica = Replica(partial(self._spread, hosted))
+            replica = hosted.replica
+            if replica.in_doubt:
                 with replica:
-                    hosted.replica = replica
-                    try:
-                        self._load(hosted, replica)
-                    except BaseException:
-                        hosted.replica = None
-                        raise
-            return hosted.replica
+                    self._load(hosted, replica)
+            return replica
 
     def state(
         self,
@@ -143,7 +140,7 @@ class Editing:
             # who have them send them again.
             unsure = [
                 message.data["update"]
-                for message in hosted.feed.unnumbered()
+                for message in hosted.feed.unstored()
                 if message.event == EDIT
             ]
             known = document.vector(without=unsure)
@@ -182,6 +179,7 @@ class Editing:
                 language = message.data["language"]
         replica.document = version.document
         replica.language = replica.language or language
+        replica.in_doubt = False
 
     def _update(self, connection: Connection, event: CodeUpdate) -> Future[Acknowledgement]:
         hosted = self._hosts.get(event.interview_id)
@@ -189,8 +187,10 @@ class Editing:
         if hosted is None or replica is None:
             raise Forbidden("Join the room first")
         with replica:
+            if replica.in_doubt:
+                self._load(hosted, replica)
             if event.update is not None:
-                logged, new = self._take_update(replica, connection, event)
+                logged, new = self._take_update(hosted, replica, connection, event)
             else:
                 logged, new = self._take_snapshot(hosted, replica, connection, event)
         if new is not None:
@@ -208,19 +208,16 @@ class Editing:
         return acknowledge(logged.stored)
 
     def _take_update(
-        self, replica: Replica, connection: Connection, event: CodeUpdate
+        self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
     ) -> tuple[Logged, bytes | None]:
         update = event.update or b""
         document = replica.document
-        heavy = len(update) > HEAVY_UPDATE
-        if heavy:
-            self._pool.run(document.check, update)
+        self._log.check_ready()
+        if len(update) > HEAVY_UPDATE:
+            new = self._pool.run(document.apply, update)
         else:
-            document.check(update)
-        logged = self._note(connection, event, update)
-        if heavy:
-            return logged, self._pool.run(document.apply, update, trusted=True)
-        return logged, document.apply(update, trusted=True)
+            new = document.apply(update)
+        return self._note(hosted, replica, connection, update), new
 
     def _take_snapshot(
         self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
@@ -230,25 +227,32 @@ class Editing:
         shown = connection.joined[event.interview_id].shown
         # Who speaks Yjs and sends a text all the same means it as it stands.
         base = shown.base_of(text) if shown else document.text
-        # The edit is made in the document, so the log must not refuse it afterwards.
         self._log.check_ready()
         if len(text) + document.size > HEAVY_SNAPSHOT:
             new = self._pool.run(document.edit_to, text, base)
         else:
             new = document.edit_to(text, base)
-        try:
-            # Even what changes nothing is acknowledged by its number.
-            logged = self._note(connection, event, new or EMPTY)
-        except Exception:
-            self._load(hosted, replica)
-            raise
+        # Even what changes nothing is acknowledged by its number.
+        logged = self._note(hosted, replica, connection, new or EMPTY)
         if shown:
             shown.take(text, base)
             self._show_soon(hosted, replica)
         return logged, new
 
-    def _note(self, connection: Connection, event: CodeUpdate, update: bytes) -> Logged:
-        return self._proceedings.note(connection, event.interview_id, "code", {"update": update})
+    def _note(
+        self, hosted: Hosted, replica: Replica, connection: Connection, update: bytes
+    ) -> Logged:
+        """Log an edit that was just made; where the log refuses it, it is not made after all.
+
+        Nothing waits from here until it is told: it is not in the log before.
+        """
+        try:
+            return self._proceedings.note(
+                connection, hosted.interview_id, "code", {"update": update}
+            )
+        except Exception:
+            replica.in_doubt = True
+            raise
 
     def _awareness(self, connection: Connection, event: Awareness) -> Acknowledgement:
         data = {

@@ -102,6 +102,15 @@ class Feed:
         """Return what was told and has no number yet, in the order told."""
         return [told.message for told in self._told.values() if told.message]
 
+    def unstored(self) -> list[Message]:
+        """Return what was told and is not known to be in the log, in the order told."""
+        stored = set(self._ahead.values())
+        return [
+            told.message
+            for entry_id, told in self._told.items()
+            if told.message and entry_id not in stored
+        ]
+
     def overdue(self) -> list[Message]:
         """Take out what others told and the log should hold by now; the log was just read."""
         since = time.monotonic() - OVERDUE

@@ -32,6 +32,8 @@ class Replica:
     def __init__(self, spread: Callable[[Heard], None]) -> None:
         self.document = Document()
         self.language = ""
+        # Whether it has to be read again: it is not, or may not be, what the log makes.
+        self.in_doubt = True
         self.plain: dict[str, Shown] = {}
         self.shown_at = 0.0
         # Whether the text will be shown to them in a moment.

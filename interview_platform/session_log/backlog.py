@@ -62,9 +62,14 @@ class Log:
     busy: bool = False
 
     @property
+    def has_rivals(self) -> bool:
+        """Whether another process was seen to write it a short while ago."""
+        return time.monotonic() < self.rivals_until
+
+    @property
     def alone(self) -> bool:
         """Whether to read back what is stored before writing, apart from other logs."""
-        return self.last is None or self.in_doubt or time.monotonic() < self.rivals_until
+        return self.last is None or self.in_doubt or self.has_rivals
 
 
 class Work(NamedTuple):

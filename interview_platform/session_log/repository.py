@@ -32,8 +32,8 @@ from .entry import TYPES
 
 # How many events one read returns, how many numbers one of some types alone looks through,
 # and how many old documents one transaction numbers.
-_WINDOW = 64
-_TYPED_WINDOW = 512
+AT_ONCE = 64
+_TYPED_AT_ONCE = 512
 _UPGRADED_AT_ONCE = 500
 
 _DUPLICATE_KEY = 11000
@@ -59,6 +59,14 @@ class End(NamedTuple):
     """The number of a log's last event, 0 for an empty log, and whether that is its seal."""
 
     seq: int
+    sealed: bool
+
+
+class Stored(NamedTuple):
+    """That a log has an event."""
+
+    seq: int
+    id: ObjectId
     sealed: bool
 
 
@@ -150,13 +158,13 @@ class SessionLogRepository(Repository):
         """
         # From the known number on: it may be the last, and the seal.
         before = max(known - 1, 0)
-        end = self._last_within(interview_id, before, _WINDOW, session) or End(known, False)
-        if end.seq < before + _WINDOW:
+        end = self._last_within(interview_id, before, AT_ONCE, session) or End(known, False)
+        if end.seq < before + AT_ONCE:
             return end
-        low, width = end.seq, _WINDOW
+        low, width = end.seq, AT_ONCE
         while self._last_within(interview_id, low + width - 1, 1, session):
             low, width = low + width, width * 4
-        while width > _WINDOW:
+        while width > AT_ONCE:
             width //= 2
             if self._last_within(interview_id, low + width - 1, 1, session):
                 low += width
@@ -168,24 +176,38 @@ class SessionLogRepository(Repository):
         """Return the number of the log's last event; as `end`."""
         return self.end(interview_id, known, session).seq
 
-    def last(self, interview_id: ObjectId) -> Document | None:
-        """Return the log's last event."""
-        query = {"interview": interview_id, "seq": self.last_seq(interview_id)}
+    def last(self, interview_id: ObjectId, known: int = 0) -> Document | None:
+        """Return the log's last event; as `end`."""
+        query = {"interview": interview_id, "seq": self.last_seq(interview_id, known)}
         return self._durable.find_one(query)
+
+    def sign(self, seal_id: ObjectId, statement: Document) -> Document:
+        """Have the seal say `statement`, unless it says one already, and return it."""
+        unsigned = {"_id": seal_id, "data.signature": {"$exists": False}}
+        self._durable.update_one(unsigned, {"$set": {"data": statement}})
+        signed: Document | None = self._durable.find_one({"_id": seal_id})
+        if signed is None:
+            raise LookupError("a seal is gone")
+        return signed
 
     def has(self, entry_id: ObjectId) -> bool:
         """Tell whether the event of this id is stored."""
         return self._durable.find_one({"_id": entry_id}, {"_id": True}) is not None
 
-    def since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
-        """Yield number and id of every event after number `seq`, in order."""
-        found: list[Document] | None = None
-        while found is None or len(found) == _WINDOW:
-            query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + _WINDOW}}
-            found = list(self._durable.find(query, {"seq": True}).sort("seq", ASCENDING))
-            for document in found:
-                yield document["seq"], document["_id"]
-            seq += len(found)
+    def next_after(self, interview_id: ObjectId, seq: int) -> list[Stored]:
+        """Return the events that follow number `seq`, in order, at most `AT_ONCE`."""
+        query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + AT_ONCE}}
+        found = self._durable.find(query, {"seq": True, "sealed": True}).sort("seq", ASCENDING)
+        return [Stored(each["seq"], each["_id"], "sealed" in each) for each in found]
+
+    def since(self, interview_id: ObjectId, seq: int) -> Iterator[Stored]:
+        """Yield every event after number `seq`, in order."""
+        while True:
+            found = self.next_after(interview_id, seq)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            seq = found[-1].seq
 
     def entries(
         self, interview_id: ObjectId, after: int, upto: int, types: Collection[str] | None
@@ -196,9 +218,9 @@ class SessionLogRepository(Repository):
         """
         query = {"interview": interview_id}
         if types is None:
-            return self._along(query, after, upto, _WINDOW)
+            return self._along(query, after, upto, AT_ONCE)
         walks = [
-            self._along({**query, "type": kind}, after, upto, _TYPED_WINDOW) for kind in set(types)
+            self._along({**query, "type": kind}, after, upto, _TYPED_AT_ONCE) for kind in set(types)
         ]
         return merge(*walks, key=lambda document: document["seq"])
 
@@ -233,12 +255,12 @@ class SessionLogRepository(Repository):
         """Return the number of the last event that happened at `moment` or before, or 0.
 
         Events stand by time but for those that came late or from a process whose clock is
-        behind: such are found within `_WINDOW` numbers of their place.
+        behind: such are found within `AT_ONCE` numbers of their place.
         """
         last = self.last_seq(interview_id)
         numbers = range(1, last + 1)
         seq = bisect_right(numbers, moment, key=lambda seq: self._time_of(interview_id, seq))
-        end = min(seq + _WINDOW, last)
+        end = min(seq + AT_ONCE, last)
         query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": end}}
         for document in self._durable.find(query, {"seq": True, "timestamp": True}):
             if document["timestamp"] <= moment:
@@ -317,15 +339,15 @@ class SessionLogRepository(Repository):
         return len(updates)
 
     def _along(self, query: Document, after: int, upto: int, width: int) -> Iterator[Document]:
-        """Yield what matches `query`, reading `width` numbers and `_WINDOW` events at a time."""
+        """Yield what matches `query`, reading `width` numbers and `AT_ONCE` events at a time."""
         while after < upto:
             end = min(after + width, upto)
             numbers = {"$gte": after + 1, "$lte": end}
             found = list(
-                self._durable.find({**query, "seq": numbers}).sort("seq", ASCENDING).limit(_WINDOW)
+                self._durable.find({**query, "seq": numbers}).sort("seq", ASCENDING).limit(AT_ONCE)
             )
             yield from found
-            after = found[-1]["seq"] if len(found) == _WINDOW else end
+            after = found[-1]["seq"] if len(found) == AT_ONCE else end
 
     def _time_of(self, interview_id: ObjectId, seq: int) -> datetime:
         query = {"interview": interview_id, "seq": seq}

@@ -24,7 +24,7 @@ from .service import AT_ONCE, SessionLog
 VERSION = 1
 SEALED = "log.sealed"
 
-# Seconds: for what this process has logged to be stored; between two tries, where an entry
+# Seconds: for what this process has logged to be stored; between two looks, where an entry
 # is in the way that is not stored for good yet; and for all tries.
 FLUSH_TIMEOUT = 5.0
 RETRY = 0.02
@@ -49,7 +49,7 @@ class LogSealing:
     def receipt(self, interview_id: ObjectId) -> Receipt | None:
         """Return what the seal of a log says, None for one that is not sealed."""
         last = self._repository.last(interview_id)
-        return _receipt_of(last) if last and last.get("sealed") else None
+        return _receipt_of(last) if last else None
 
     def seal(self, interview_id: ObjectId, about: Mapping[str, Any]) -> Receipt:
         """Seal a log, if that has not been done, and return its receipt.
@@ -60,39 +60,50 @@ class LogSealing:
         """
         if not self._session_log.flush(FLUSH_TIMEOUT):
             raise Unavailable
-        if receipt := self.receipt(interview_id):
+        end = self._close(interview_id)
+        if receipt := _receipt_of(end):
             return receipt
+        signed = self._repository.sign(end["_id"], self._statement(end, about))
+        return _receipt_of(signed) or {}
+
+    def _close(self, interview_id: ObjectId) -> Document:
+        """Have the log end, and return its last entry: the seal, or the place of one.
+
+        The place is taken first, since that is as quick as writing any other entry: hashing
+        a log before that would lose every race against those who go on writing to it.
+        """
         deadline = time.monotonic() + PATIENCE
-        seq, head = 0, chain.start(interview_id)
+        known = overtaken_at = 0
         while time.monotonic() < deadline:
-            entries = self._session_log.entries(interview_id, after=seq)
-            while some := list(islice(entries, AT_ONCE)):
-                if some[-1].get("sealed"):
-                    return _receipt_of(some[-1])
-                head = self._pool.run(chain.extend, head, some)
-                seq = some[-1]["seq"]
-            seal = self._make(interview_id, seq, head, about)
-            try:
-                self._repository.insert([seal])
-            except Stopped:
-                # Somebody was faster: with an entry that belongs to the chain, or the seal.
+            known, sealed = self._repository.end(interview_id, known)
+            if sealed and (last := self._repository.last(interview_id, known)):
+                return last
+            if overtaken_at == known + 1:
+                # What is in the way is not stored for good yet.
                 time.sleep(RETRY)
+            place = _place(interview_id, known + 1)
+            try:
+                self._repository.insert([place])
+            except Stopped:
+                overtaken_at = known + 1
             else:
-                return _receipt_of(seal)
+                return place
         raise Unavailable("The interview's log cannot be sealed yet")
 
-    def _make(
-        self, interview_id: ObjectId, entries: int, head: bytes, about: Mapping[str, Any]
-    ) -> Document:
-        """Make the seal of a log of so many `entries`, the last of which has the hash `head`."""
-        now, seal_id = utcnow(), ObjectId()
+    def _statement(self, end: Document, about: Mapping[str, Any]) -> Document:
+        """Return what the seal at the `end` of a log says of all before it, signed."""
+        interview_id, last = end["interview"], end["seq"] - 1
+        head = chain.start(interview_id)
+        entries = self._session_log.entries(interview_id, upto=last)
+        while some := list(islice(entries, AT_ONCE)):
+            head = self._pool.run(chain.extend, head, some)
         statement = {
             **about,
             "version": VERSION,
             "interviewId": str(interview_id),
-            "sealId": str(seal_id),
-            "sealedAt": isoformat(now),
-            "entries": entries,
+            "sealId": str(end["_id"]),
+            "sealedAt": isoformat(end["timestamp"]),
+            "entries": last,
             "head": head.hex(),
             "hashAlgorithm": chain.HASH,
             "signatureAlgorithm": signing.ALGORITHM,
@@ -100,18 +111,27 @@ class LogSealing:
             "publicKey": b64encode(self._signer.public_key).decode(),
         }
         signature = self._signer.sign(canonical(statement))
-        return {
-            "_id": seal_id,
-            "interview": interview_id,
-            "seq": entries + 1,
-            "type": "system",
-            "timestamp": now,
-            "actor": None,
-            "data": {"event": SEALED, **statement, "signature": b64encode(signature).decode()},
-            "createdAt": now,
-            "sealed": True,
-        }
+        return {"event": SEALED, **statement, "signature": b64encode(signature).decode()}
 
 
-def _receipt_of(seal: Document) -> Receipt:
-    return {name: value for name, value in seal["data"].items() if name != "event"}
+def _place(interview_id: ObjectId, seq: int) -> Document:
+    """Make the entry that ends a log, in which nothing is sealed yet."""
+    now = utcnow()
+    return {
+        "_id": ObjectId(),
+        "interview": interview_id,
+        "seq": seq,
+        "type": "system",
+        "timestamp": now,
+        "actor": None,
+        "data": {"event": SEALED},
+        "createdAt": now,
+        "sealed": True,
+    }
+
+
+def _receipt_of(entry: Document) -> Receipt | None:
+    data = entry.get("data") or {}
+    if not entry.get("sealed") or "signature" not in data:
+        return None
+    return {name: value for name, value in data.items() if name != "event"}

@@ -138,7 +138,8 @@ class SessionLog:
 
     def ids_since(self, interview_id: ObjectId, seq: int) -> Iterator[tuple[int, ObjectId]]:
         """Yield number and id of every event after number `seq`, in order."""
-        return self._repository.since(interview_id, seq)
+        for stored in self._repository.since(interview_id, seq):
+            yield stored.seq, stored.id
 
     def last_seq(self, interview_id: ObjectId) -> int:
         """Return the number of the log's last stored event, 0 for an empty log."""

@@ -23,14 +23,16 @@ from ..core.errors import Invalid
 from ..core.mongo import Document
 from .backlog import Backlog, Log, Waiting
 from .entry import Entry
-from .repository import SessionLogRepository, Stopped
+from .repository import AT_ONCE, SessionLogRepository, Stopped, Stored
 
 log = logging.getLogger(__name__)
 
 THREADS = 4
 
-# All in seconds. After an insert of several events: what comes meanwhile shares the next one.
+# All in seconds. After an insert, of several events and of one: what comes meanwhile shares
+# the next one, and other processes have their turn.
 GATHER = 0.05
+PAUSE = 0.01
 # A log is written alone for so long after another process was seen to write it.
 RIVALRY = 5.0
 # Between two tries: at first, and at most.
@@ -123,8 +125,7 @@ class LogWriter:
             self._lost(error)
             self._doubt([logged for logged, _ in batch])
         else:
-            if len(batch) > 1:
-                self._closing.wait(GATHER)
+            self._closing.wait(GATHER if len(batch) > 1 else PAUSE)
 
     def _write_alone(self, logged: Log) -> None:
         delay = RETRY
@@ -134,6 +135,7 @@ class LogWriter:
                 if not self._read_back(logged) and overtaken:
                     # What was in the way is not stored for good yet, and may not stay.
                     self._closing.wait(RETRY)
+                    self._read_back(logged)
                 self._insert(self._backlog.batch([logged]))
             except Stopped:
                 logged.in_doubt = overtaken = True
@@ -143,6 +145,8 @@ class LogWriter:
                 self._closing.wait(delay)
                 delay = min(2 * delay, RETRY_MOST)
             else:
+                if logged.has_rivals:
+                    self._closing.wait(PAUSE)
                 return
 
     def _insert(self, batch: list[tuple[Log, Waiting]]) -> None:
@@ -178,32 +182,38 @@ class LogWriter:
         """
         logged.in_doubt = False
         before = logged.last
-        end = self._repository.end(logged.interview_id, before or 0)
-        if before is None or end.seq == before:
-            logged.last = end.seq
-        else:
-            self._take_up(logged, before, end.seq)
+        if before is None:
+            self._jump(logged)
+            return True
+        while True:
+            # As quick as can be: whoever takes longer than others that write has no turn.
+            news = self._repository.next_after(logged.interview_id, logged.last or 0)
+            self._take_up(logged, news)
+            if len(news) < AT_ONCE:
+                return logged.last != before
+            # Ours are stored in order: where the first is not, none is.
+            ours = self._backlog.first(logged)
+            if ours is None or not self._repository.has(ours.entry.id):
+                self._jump(logged)
+
+    def _jump(self, logged: Log) -> None:
+        """Go to the end of a log that holds none of what waits."""
+        end = self._repository.end(logged.interview_id, logged.last or 0)
+        logged.last = end.seq
         if end.sealed:
             self._backlog.sealed(logged)
-        return logged.last != before
 
-    def _take_up(self, logged: Log, before: int, end: int) -> None:
-        """Find out who wrote what follows number `before`, up to `end`."""
-        ours = self._backlog.first(logged)
-        # Ours are stored in order: where the first is not, none is.
-        if ours is None or not self._repository.has(ours.entry.id):
-            logged.last = end
-            logged.rivals_until = time.monotonic() + RIVALRY
-            return
-        for seq, entry_id in self._repository.since(logged.interview_id, before):
-            if seq > end:
-                return
+    def _take_up(self, logged: Log, news: Iterable[Stored]) -> None:
+        """Find out who wrote what follows in the log."""
+        for stored in news:
             ours = self._backlog.first(logged)
-            if ours and ours.entry.id == entry_id:
+            if ours and ours.entry.id == stored.id:
                 self._backlog.stored([(logged, ours)])
             else:
-                logged.last = seq
+                logged.last = stored.seq
                 logged.rivals_until = time.monotonic() + RIVALRY
+            if stored.sealed:
+                self._backlog.sealed(logged)
 
     def _doubt(self, logs: Iterable[Log]) -> None:
         for logged in logs:

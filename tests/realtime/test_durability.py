@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from socketio.exceptions import SocketIOError
 
 from interview_platform.core.settings import Settings
 from interview_platform.local.stores import EmbeddedMongo
-from tests.live import SocketPerson, wait_until
+from tests.live import SocketPerson, kill, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import make_settings
 
@@ -110,32 +108,9 @@ def test_22_what_was_acknowledged_survives_the_store(
     talk = Talk(cleo, meeting.id)
     wait_until(lambda: len(talk.kept) > 50, "acknowledgements")
     kill(store)
-    store.stop()  # which collects what is left of it
     so_far = len(talk.kept)
     time.sleep(0.5)  # messages go on to come in, and wait
     store.start()
     wait_until(lambda: len(talk.kept) > so_far + 50, "acknowledgements to go on")
     talk.end()
     check_kept(meeting, [talk])
-
-
-def kill(store: EmbeddedMongo) -> None:
-    """End the store's processes at once, as a crash would, and return once they are gone."""
-    pids = processes_of(store)
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not processes_of(store), "the store's end")
-
-
-def processes_of(store: EmbeddedMongo) -> list[int]:
-    """Return the running processes whose command line names the store's port."""
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (directory / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if str(store.port).encode() in arguments:
-            found.append(int(directory.name))
-    return found

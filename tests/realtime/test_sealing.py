@@ -239,10 +239,14 @@ def test_nothing_is_written_after_the_seal(
 
 
 def test_processes_seal_a_log_at_once_while_others_write(
-    mongo_uri: str, start: Start, database: Database[Document], interview_id: ObjectId
+    request: pytest.FixtureRequest,
+    mongo_uri: str,
+    start: Start,
+    database: Database[Document],
+    interview_id: ObjectId,
 ) -> None:
     def run(module: str, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", module, mongo_uri, database.name, str(interview_id), *arguments],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -250,6 +254,8 @@ def test_processes_seal_a_log_at_once_while_others_write(
             stdout=subprocess.PIPE,
             text=True,
         )
+        request.addfinalizer(process.kill)
+        return process
 
     sealers = [run("tests.realtime.log_sealer") for _ in range(2)]
     writers = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from interview_platform.editor import document as module
 from interview_platform.editor import edits as edits_module
 from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
 from interview_platform.editor.edits import Edit, edits_between, line_changes, rebased
+from interview_platform.editor.playback import KEYFRAME_EVERY, Playback
 from tests import typing_trace
 from tests.yjs import deleted, deletions, section, skip, typed, update
 
@@ -347,3 +349,43 @@ def test_what_came_before_what_it_rests_on_outlives_the_state_it_is_kept_beside(
         each.apply(second, trusted=True)
         assert (each.text, each.early) == ("one, three", [])
         assert each.since(None) == written.since(None)
+
+
+def test_early_edits_are_neither_lost_by_a_keyframe_nor_taken_for_another_s() -> None:
+    written, updates = Document.written("0"), []
+    born = written.since(None)
+    for text in ("0 one", "0 one two", "0 one two three 🦉"):
+        updates.append(written.edit_to(text) or b"")
+    one, two, three = updates
+    # Who typed what, in the order logged: the second rests on the third to come.
+    logged = [
+        entry(1, None, born, origin="starter"),
+        entry(2, "ada", three),
+        entry(3, "ada", two),
+        entry(4, "ben", one),
+    ]
+    whole = Playback()
+    whole.play(logged)
+    for kept in (1, 2, 3):
+        playback = Playback()
+        playback.play(logged[:kept])
+        (keyframe,) = playback.advance(KEYFRAME_EVERY)
+        assert playback.document.text == "0"
+        again = Playback(keyframe)
+        again.play(logged[kept:])
+        assert again.document.text == written.text
+        assert again.offsets() == whole.offsets() == {"ben": 5, "ada": 18}
+        people = {name: each.inserted for name, each in again.statistics.people.items()}
+        assert people == {"ben": len(" one"), "ada": len(" two three 🦉")}
+
+
+def entry(seq: int, who: str | None, update: bytes, **more: str) -> dict[str, Any]:
+    """Return an edit as the log keeps it."""
+    return {
+        "_id": seq,
+        "seq": seq,
+        "type": "code",
+        "timestamp": datetime.now(UTC),
+        "actor": {"userId": who, "name": who} if who else None,
+        "data": {"update": update, **more},
+    }
