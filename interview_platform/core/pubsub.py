@@ -35,6 +35,9 @@ SUBSCRIBE_TIMEOUT = 1.0
 LISTEN_AGAIN = 0.25
 SEND_AGAIN = 1.0
 
+# After a round trip: what comes meanwhile shares the next one.
+GATHER = 0.005
+
 _SENT_AT_ONCE = 200
 _SUBSCRIBED_AT_ONCE = 500
 # Messages read in a row before other greenlets get their turn.
@@ -310,6 +313,7 @@ class Sender:
                 self._closing.wait(SEND_AGAIN)
                 continue
             self._sent(batch[-1].number)
+            self._closing.wait(GATHER)
             if away:
                 log.info("telling other processes again; %d messages dropped so far", self.dropped)
                 away = False

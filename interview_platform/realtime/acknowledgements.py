@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 from ..core.errors import TooManyRequests
 from ..core.faults import translate
+from ..core.promise import Promise
 
 Acknowledgement = dict[str, Any]
 
 
-def accepted(stored: Future[int]) -> Future[int]:
+def accepted(stored: Promise[int]) -> Promise[int]:
     """Return the promise of a log entry's number; raises what the entry is refused for at once."""
     if stored.done() and (error := stored.exception()):
         raise error
     return stored
 
 
-def acknowledge(stored: Future[int], **more: Any) -> Future[Acknowledgement]:
+def acknowledge(stored: Promise[int], **more: Any) -> Promise[Acknowledgement]:
     """Return the acknowledgement of an event that is logged, done once it is stored."""
-    answer: Future[Acknowledgement] = Future()
-
-    def finish(done: Future[int]) -> None:
-        error = done.exception()
-        if error:
-            answer.set_exception(error)
-        else:
-            answer.set_result({"ok": True, "seq": done.result(), **more})
-
-    stored.add_done_callback(finish)
-    return answer
+    return stored.then(lambda seq: {"ok": True, "seq": seq, **more})
 
 
 def failure(error: Exception) -> Acknowledgement:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from typing import Annotated, Any, Literal
 
 from bson import ObjectId
@@ -13,6 +12,7 @@ from ..auth.model import Role
 from ..core.broadcast import Message
 from ..core.clock import utcnow
 from ..core.errors import Conflict, Forbidden, NotFound, ServiceError
+from ..core.promise import Promise
 from ..interviews.admission import AdmissionService
 from ..interviews.model import InterviewRef
 from ..interviews.presence import Presence, Seat
@@ -238,13 +238,13 @@ class Attendance:
             raise
         self._rooms.forget(*membership.rooms)
 
-        def tell(done: Future[Acknowledgement]) -> None:
+        def tell(done: Promise[Acknowledgement]) -> None:
             if not done.exception():
                 held = {name: value for name, value in done.result().items() if name != "ok"}
                 told = {"interviewId": str(interview.id), **held}
                 self._rooms.tell(connection, "admitted", told)
 
-        if isinstance(answer, Future):
+        if isinstance(answer, Promise):
             answer.add_done_callback(tell)
 
     def _enter(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
@@ -307,7 +307,7 @@ class Attendance:
 
     def _welcome(
         self, connection: Connection, interview_id: ObjectId, answer: Acknowledgement
-    ) -> Future[Acknowledgement]:
+    ) -> Promise[Acknowledgement]:
         self._presence.enter(interview_id, _seat(connection, waiting=False))
         told = _told(connection)
         actor = connection.actor

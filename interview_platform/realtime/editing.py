@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Annotated, Any
 
@@ -20,6 +19,7 @@ from msgspec import Meta
 from ..core.broadcast import Message
 from ..core.errors import Forbidden, NotFound
 from ..core.mongo import Document as Entry
+from ..core.promise import Promise
 from ..core.workpool import Workpool
 from ..editor.service import EMPTY, MAX_UPDATE, EditorService
 from ..interviews.rooms import interview_of, plain_room_of, room_of, yjs_room_of
@@ -181,7 +181,7 @@ class Editing:
         replica.language = replica.language or language
         replica.in_doubt = False
 
-    def _update(self, connection: Connection, event: CodeUpdate) -> Future[Acknowledgement]:
+    def _update(self, connection: Connection, event: CodeUpdate) -> Promise[Acknowledgement]:
         hosted = self._hosts.get(event.interview_id)
         replica = hosted.replica if hosted else None
         if hosted is None or replica is None:

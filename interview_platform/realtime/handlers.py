@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from ..core.promise import Promise
 from .acknowledgements import Acknowledgement
 from .connections import Connection
 
-Answer = Acknowledgement | Future[Acknowledgement]
+Answer = Acknowledgement | Promise[Acknowledgement]
 
 
 class Handler(NamedTuple):

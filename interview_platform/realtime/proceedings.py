@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from bson import ObjectId
 
+from ..core.promise import Promise
 from ..interviews.rooms import room_of, staff_room_of
 from ..session_log.service import Logged, SessionLog
 from .acknowledgements import Acknowledgement, accepted, acknowledge
@@ -51,7 +51,7 @@ class Proceedings:
             feed = hosted.feed
             feed.wrote(logged.id)
 
-            def end(done: Future[int]) -> None:
+            def end(done: Promise[int]) -> None:
                 if done.exception():
                     feed.failed(logged.id)
                 else:
@@ -73,7 +73,7 @@ class Proceedings:
         skip: str | None = None,
         at: datetime | None = None,
         **answer: Any,
-    ) -> Future[Acknowledgement]:
+    ) -> Promise[Acknowledgement]:
         """Log an event, and tell the room of it; each socket hears of it exactly once.
 
         `answer` is what the acknowledgement holds beside the entry's number. Raises as

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
+from ..core.promise import Promise
 from .engine import Connection, EngineServer
 from .limits import Limits
 from .packets import Packet, PacketJSON, UnreadableError
@@ -53,10 +53,10 @@ _packet_log.setLevel(logging.ERROR)
 class Server(socketio.Server):  # type: ignore[misc]
     """A Socket.IO server on gevent, which handles a client's events in the order sent.
 
-    A handler returns the acknowledgement's payload, or a `concurrent.futures.Future` of
-    it: the client's next events do not wait for that one, and any greenlet may complete
-    it. `on_failure` turns what a handler or its future raised into a payload. A `connect`
-    handler that raises refuses the client, whatever it raised.
+    A handler returns the acknowledgement's payload, or a promise of it: the client's next
+    events do not wait for that one, and any greenlet may keep it. `on_failure` turns what a
+    handler or its promise raised into a payload. A `connect` handler that raises refuses the
+    client, whatever it raised.
 
     Messages of more than `max_http_buffer_size` bytes, attachments taken together, are
     refused. `limits` bounds connections an address, and what people send that handlers of
@@ -268,14 +268,14 @@ class Server(socketio.Server):  # type: ignore[misc]
         ack_id: int | None,
     ) -> None:
         answer = self._trigger_event(data[0], namespace, sid, *data[1:])
-        if isinstance(answer, Future):
+        if isinstance(answer, Promise):
             answer.add_done_callback(
                 lambda done: self._acknowledge(eio_sid, namespace, ack_id, self._outcome(done))
             )
         elif answer is not self.not_handled:
             self._acknowledge(eio_sid, namespace, ack_id, answer)
 
-    def _outcome(self, done: Future[object]) -> object:
+    def _outcome(self, done: Promise[object]) -> object:
         try:
             return done.result()
         except Exception as error:  # noqa: BLE001 - the hook tells the expected from the rest

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Condition, Lock
@@ -14,6 +12,7 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from ..core.errors import ServiceError, Unavailable
+from ..core.promise import Promise
 from .entry import Entry, sealed_error
 
 # What may wait in one process; beyond it, entries are refused.
@@ -33,15 +32,15 @@ class Waiting:
     """An entry on its way to the store, and the promise of its number."""
 
     entry: Entry
-    stored: Future[int] = field(default_factory=Future)
+    stored: Promise[int] = field(default_factory=Promise)
 
     def end(self, outcome: int | ServiceError) -> None:
-        # Closing gives up entries that a thread may be storing at this very moment.
-        with suppress(InvalidStateError):
-            if isinstance(outcome, int):
-                self.stored.set_result(outcome)
-            else:
-                self.stored.set_exception(outcome)
+        # Closing gives up entries that a thread may be storing at this very moment: then the
+        # first outcome holds.
+        if isinstance(outcome, int):
+            self.stored.set_result(outcome)
+        else:
+            self.stored.set_exception(outcome)
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +92,7 @@ class Backlog:
         # Guards all of the above; told of work.
         self._changed = Condition(Lock())
 
-    def add(self, interview_id: ObjectId, entry: Entry) -> Future[int]:
+    def add(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
         """Have `entry` wait.
 
         Refused with `Unavailable` by a backlog that is full or closed, and with `Conflict`
@@ -108,7 +107,6 @@ class Backlog:
             if log.sealed:
                 waiting.end(sealed_error())
                 return waiting.stored
-            waiting.stored.set_running_or_notify_cancel()
             self.waiting += 1
             self._bytes += entry.size
             log.waiting.append(waiting)
@@ -137,7 +135,7 @@ class Backlog:
             if log := self._logs.get(interview_id):
                 log.in_doubt = True
 
-    def unended(self) -> list[Future[int]]:
+    def unended(self) -> list[Promise[int]]:
         """Return the promises that are open."""
         with self._changed:
             return [waiting.stored for log in self._logs.values() for waiting in log.waiting]

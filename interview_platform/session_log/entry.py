@@ -86,12 +86,20 @@ def sealed_error() -> Conflict:
 
 def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:
     """Encode `content` once and for all."""
-    if _depth(content) > MAX_DEPTH:
-        raise Invalid({field: [f"Nested deeper than {MAX_DEPTH}."]})
     try:
-        return RawBSONDocument(encode(content))
+        raw = encode(content)
+    except RecursionError as error:
+        raise _too_deep(field) from error
     except (BSONError, OverflowError, ValueError, TypeError) as error:
         raise Invalid({field: ["Holds a value that cannot be stored."]}) from error
+    # Each level has the byte of its type in front: few of these are few levels.
+    if raw.count(b"\x03") + raw.count(b"\x04") >= MAX_DEPTH and _depth(content) > MAX_DEPTH:
+        raise _too_deep(field)
+    return RawBSONDocument(raw)
+
+
+def _too_deep(field: str) -> Invalid:
+    return Invalid({field: [f"Nested deeper than {MAX_DEPTH}."]})
 
 
 def _depth(content: Mapping[str, Any]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from bson import ObjectId
 from ..core.errors import Conflict, ServiceError, Unavailable
 from ..core.mongo import Document, Session
 from ..core.paging import Page, PageRequest
+from ..core.promise import Promise
 from ..core.workpool import Workpool
 from .chain import hashes_of
 from .entry import MAX_BYTES, TYPES, Entry, Event, sealed_error
@@ -29,7 +29,7 @@ class Logged(NamedTuple):
     """An event on its way to the store: its id, and its number to come."""
 
     id: ObjectId
-    stored: Future[int]
+    stored: Promise[int]
 
 
 class SessionLog:
@@ -67,7 +67,7 @@ class SessionLog:
         try:
             entry = Entry.of(interview_id, Event(type, actor, data, at))
         except ServiceError as error:
-            refused: Future[int] = Future()
+            refused: Promise[int] = Promise()
             refused.set_exception(error)
             return Logged(ObjectId(), refused)
         return Logged(entry.id, self._writer.append(interview_id, entry))

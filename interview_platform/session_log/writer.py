@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
 from threading import Event, Lock, Thread
 
 from bson import ObjectId
@@ -21,6 +20,7 @@ from pymongo.errors import PyMongoError
 
 from ..core.errors import Invalid
 from ..core.mongo import Document
+from ..core.promise import Promise, all_done
 from .backlog import Backlog, Log, Waiting
 from .entry import Entry
 from .repository import AT_ONCE, SessionLogRepository, Stopped, Stored
@@ -59,12 +59,12 @@ class LogWriter:
         """How many entries wait for the store."""
         return self._backlog.waiting
 
-    def append(self, interview_id: ObjectId, entry: Entry) -> Future[int]:
+    def append(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
         """Have `entry` stored; returns its number to come, at once.
 
-        The future ends with `Unavailable` if too much waits for the store, or if the
+        The promise ends with `Unavailable` if too much waits for the store, or if the
         writer is closed before the store took it, with `Invalid` if the store refuses
-        the entry, and with `Conflict` if the log is sealed. It cannot be cancelled.
+        the entry, and with `Conflict` if the log is sealed.
         """
         stored = self._backlog.add(interview_id, entry)
         if not self._started:
@@ -85,7 +85,7 @@ class LogWriter:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
-        return not wait(self._backlog.unended(), timeout).not_done
+        return all_done(self._backlog.unended(), timeout)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush, then give up what is not stored after `timeout` seconds, and stop."""

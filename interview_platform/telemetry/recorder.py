@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Condition, Lock, Thread
@@ -24,6 +23,7 @@ from ..auth.model import Actor
 from ..core.clock import from_milliseconds, milliseconds, utcnow
 from ..core.errors import Forbidden, Unavailable
 from ..core.mongo import Document, describe
+from ..core.promise import Promise, all_done
 from ..session_log.service import SessionLog
 from .attention import Summary
 from .consents import ConsentService
@@ -53,7 +53,7 @@ LAGS = "Gaze cannot be stored right now"
 class Recorded(NamedTuple):
     """The promise of a log entry's number, and the stretches that are to be told of now."""
 
-    stored: Future[int]
+    stored: Promise[int]
     alerts: list[Stretch]
 
 
@@ -92,7 +92,7 @@ class GazeRecorder:
         self._require_consent = require_consent
         self._retention = retention
         self._watches: dict[ObjectId, _Watch] = {}
-        self._unended: dict[Future[int], ObjectId] = {}
+        self._unended: dict[Promise[int], ObjectId] = {}
         self._waiting = 0
         self._closed = False
         self._started = False
@@ -162,7 +162,7 @@ class GazeRecorder:
             unended = [
                 stored for stored, each in self._unended.items() if interview_id in (None, each)
             ]
-        return not wait(unended, timeout).not_done
+        return all_done(unended, timeout)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush for at most `timeout` seconds, and take no more."""
@@ -252,7 +252,7 @@ class GazeRecorder:
 
     # Not under the lock:
 
-    def _forget(self, stored: Future[int]) -> None:
+    def _forget(self, stored: Promise[int]) -> None:
         with self._changed:
             self._unended.pop(stored, None)
 
@@ -328,7 +328,7 @@ class GazeRecorder:
         actor = log_actor(bucket.actor)
         logged = self._log.append(bucket.interview_id, "eye-tracking", actor, data)
 
-        def end(done: Future[int]) -> None:
+        def end(done: Promise[int]) -> None:
             error = done.exception()
             bucket.end(error if isinstance(error, Exception) else done.result())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, pairwise
@@ -16,6 +15,7 @@ from bson import ObjectId
 from ..auth.model import Actor
 from ..core.clock import milliseconds
 from ..core.errors import Invalid, ServiceError
+from ..core.promise import Promise
 from .attention import Fold, Summary
 from .model import Sample, Stretch
 
@@ -38,7 +38,7 @@ class Arrival(NamedTuple):
 
     samples: Sequence[Sample]
     received: datetime
-    stored: Future[int]
+    stored: Promise[int]
 
     def end(self, outcome: int | Exception) -> None:
         if self.stored.done():
@@ -136,13 +136,12 @@ class Stream:
 
     def add(
         self, samples: Sequence[Sample], size: int, now: datetime
-    ) -> tuple[Future[int], list[Stretch]]:
+    ) -> tuple[Promise[int], list[Stretch]]:
         """Take samples of `size` bytes; returns their promise, and the stretches that they
         have made long enough."""
         if self._bucket is None:
             self._bucket = Bucket(self._interview_id, self._socket_id, self._actor)
-        arrival = Arrival(samples, now, Future())
-        arrival.stored.set_running_or_notify_cancel()
+        arrival = Arrival(samples, now, Promise())
         self._bucket.arrivals.append(arrival)
         self._bucket.count += len(samples)
         self._bucket.size += size

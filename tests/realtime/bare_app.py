@@ -6,7 +6,6 @@ monkey.patch_all()
 
 import gc  # noqa: E402
 import os  # noqa: E402
-from concurrent.futures import Future  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -15,11 +14,12 @@ from flask import Flask  # noqa: E402
 
 from interview_platform.core import redis  # noqa: E402
 from interview_platform.core.draining import Draining  # noqa: E402
+from interview_platform.core.promise import Promise  # noqa: E402
 from interview_platform.realtime.limits import Limits  # noqa: E402
 from interview_platform.realtime.server import SocketIO  # noqa: E402
 
 calls: list[str] = []
-futures: dict[str, Future[Any]] = {}
+promises: dict[str, Promise[Any]] = {}
 
 
 class Bare(socketio.Namespace):  # type: ignore[misc]
@@ -43,16 +43,16 @@ class Bare(socketio.Namespace):  # type: ignore[misc]
         gevent.sleep(0.3)
         return "rested"
 
-    def on_later(self, sid: str, name: str) -> Future[Any]:
-        futures[name] = Future()
-        return futures[name]
+    def on_later(self, sid: str, name: str) -> Promise[Any]:
+        promises[name] = Promise()
+        return promises[name]
 
     def on_complete(self, sid: str, name: str, value: object) -> None:
         # In a greenlet of its own, as work that was waited for would be.
-        gevent.spawn(futures.pop(name).set_result, {"value": value}).join()
+        gevent.spawn(promises.pop(name).set_result, {"value": value}).join()
 
     def on_break(self, sid: str, name: str) -> None:
-        gevent.spawn(futures.pop(name).set_exception, LookupError(name)).join()
+        gevent.spawn(promises.pop(name).set_exception, LookupError(name)).join()
 
     def on_fail(self, sid: str) -> None:
         raise LookupError("now")

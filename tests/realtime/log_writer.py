@@ -12,13 +12,13 @@ if sys.argv[-1] == "gevent":
 
     monkey.patch_all()
 
-from concurrent.futures import Future
 from threading import Event
 
 from bson import ObjectId
 
 from interview_platform.core import mongo
 from interview_platform.core.errors import Conflict
+from interview_platform.core.promise import Promise
 from interview_platform.core.workpool import Workpool
 from interview_platform.session_log.repository import SessionLogRepository
 from interview_platform.session_log.service import SessionLog
@@ -29,7 +29,7 @@ def write(uri: str, database: str, interview: str, writer: str, count: str) -> N
     sealed = Event()
 
     def append(number: int) -> None:
-        def report(stored: Future[int]) -> None:
+        def report(stored: Promise[int]) -> None:
             if isinstance(stored.exception(), Conflict):
                 sealed.set()
             else:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from interview_platform.core import mongo
 from interview_platform.core.errors import Invalid, TooLarge, Unavailable
 from interview_platform.core.mongo import Document, Session
 from interview_platform.core.paging import PageRequest, decode_cursor
+from interview_platform.core.promise import Promise
 from interview_platform.core.workpool import Workpool
 from interview_platform.local.stores import EmbeddedMongo
 from interview_platform.session_log.backlog import MAX_WAITING
@@ -84,8 +85,8 @@ def stored_in(database: Database[Document], interview_id: ObjectId) -> list[Docu
     return found
 
 
-def results(futures: list[Future[int]]) -> list[int]:
-    return [future.result(TIMEOUT) for future in futures]
+def results(promises: list[Promise[int]]) -> list[int]:
+    return [promise.result(TIMEOUT) for promise in promises]
 
 
 def test_events_are_numbered_in_the_order_appended(
@@ -317,7 +318,7 @@ def test_transactions_and_appends_race(
 
     with ThreadPoolExecutor(4) as pool:
         steps = [pool.submit(step, number) for number in range(12)]
-        chats: list[Future[int]] = []
+        chats: list[Promise[int]] = []
         while not all(step.done() for step in steps):
             chats += [log.append(interview_id, "chat", None, {}).stored for log in logs]
             chats[-1].result(TIMEOUT)
