@@ -1,5 +1,6 @@
 """How gunicorn serves the web process, and how it lets go of what it holds when told to stop."""
 
+import gc
 import os
 import signal
 from contextlib import suppress
@@ -30,10 +31,17 @@ control_socket_disable = True
 # A platform that stops a process gives it 10 seconds or more before it kills it.
 graceful_timeout = 8
 
+# Objects made, and not let go of, between two looks for garbage that only the collector finds.
+_COLLECT_EVERY = 20_000
+
 _idle: "WeakSet[Any]" = WeakSet()
 
 
 def post_worker_init(worker: Any) -> None:
+    # All that a process consists of stays: walking it again and again would hold up everybody.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
     draining = worker.wsgi.extensions["draining"]
 
     def drain() -> None:

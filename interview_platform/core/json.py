@@ -33,7 +33,18 @@ def loads(text: str | bytes) -> Any:
 
 def dumps(value: Any) -> bytes:
     """Write JSON, with ids and times as the wire contract has them, and bytes in base64."""
-    return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(value, default=spell, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def spell(value: Any) -> Any:
+    """Return what JSON has in the place of a value that it lacks; raises TypeError for others."""
+    if isinstance(value, ObjectId):
+        return str(value)
+    if isinstance(value, datetime):
+        return isoformat(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    raise TypeError(type(value).__name__)
 
 
 def stream(value: Any) -> Iterator[bytes]:
@@ -79,13 +90,3 @@ def _tokens(value: Any) -> Iterator[bytes]:
         yield b"}"
     else:
         yield canonical(value)
-
-
-def _default(value: Any) -> Any:
-    if isinstance(value, ObjectId):
-        return str(value)
-    if isinstance(value, datetime):
-        return isoformat(value)
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    raise TypeError(type(value).__name__)

@@ -119,6 +119,42 @@ class WebSocket:
             raise OSError("the WebSocket is closed") from error
         self._flush()
 
+    def write(self, frames: bytes) -> None:
+        """Send whole frames that are ready, and wait until the peer takes them.
+
+        Raises OSError where the connection is closed or breaks.
+        """
+        self._check_open()
+        with self._writing:
+            self._check_open()
+            self._write_whole(frames)
+
+    def offer(self, frames: bytes) -> bool:
+        """Send whole frames that are ready if the peer takes some of them at once.
+
+        Never waits: the rest of them follows by itself, before anything else. Tells whether
+        they are sent. Raises OSError where the connection is closed or breaks.
+        """
+        self._check_open()
+        if not self._writing.acquire(blocking=False):
+            return False
+        rest = frames
+        try:
+            with suppress(BlockingIOError):
+                rest = frames[self._socket.send(frames, 0, 0.0) :]  # type: ignore[call-arg]
+        except OSError:
+            self.cut()
+            raise
+        finally:
+            # What is half sent keeps others from writing until it is whole.
+            if not rest or len(rest) == len(frames):
+                self._writing.release()
+        if len(rest) == len(frames):
+            return False
+        if rest:
+            gevent.spawn(self._write_rest, rest)
+        return True
+
     def close(self) -> None:
         """Start the closing handshake; `wait` returns None within `CLOSE_TIMEOUT` seconds."""
         self.end_soon()
@@ -176,15 +212,29 @@ class WebSocket:
         """Write what the protocol has to send: frames of several senders leave in one call."""
         with self._writing:
             frames = self._protocol.data_to_send()
-            try:
-                if data := b"".join(frames):
-                    self._write(data)
-                if SEND_EOF in frames:
-                    self._socket.shutdown(socket.SHUT_WR)
-            except OSError:
-                # Part of a frame may have left: nothing after it would make sense.
-                self.cut()
-                raise
+            if data := b"".join(frames):
+                self._write_whole(data)
+            if SEND_EOF in frames:
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def _check_open(self) -> None:
+        if self._protocol.state is not State.OPEN:
+            raise OSError("the WebSocket is closed")
+
+    def _write_rest(self, rest: bytes) -> None:
+        try:
+            with suppress(OSError):
+                self._write_whole(rest)
+        finally:
+            self._writing.release()
+
+    def _write_whole(self, data: bytes) -> None:
+        try:
+            self._write(data)
+        except OSError:
+            # Part of a frame may have left: nothing after it would make sense.
+            self.cut()
+            raise
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -19,6 +19,7 @@ from gevent.event import Event
 from ..core.websocket import WebSocket
 from .limits import Allowance, Limits
 from .outbox import BATCH_BYTES, Outbox
+from .outgoing import Outgoing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,10 +68,14 @@ class Connection(Socket):  # type: ignore[misc]
         self._polled: Event | None = None
 
     def send(self, pkt: Packet) -> None:
-        """Send a packet, soon. A client that takes too little of what it is sent is cut off."""
-        if self.closed:
+        """Send a packet of Engine.IO's own; as `put`."""
+        self.put(Outgoing.of(pkt))
+
+    def put(self, outgoing: Outgoing) -> None:
+        """Send something, soon. A client that takes too little of what it is sent is cut off."""
+        if self.closed or self._offer(outgoing):
             return
-        if not self.queue.put(pkt):
+        if not self.queue.put(outgoing):
             log.info("%s: cut off, it does not read what it is sent", self.sid)
             self.cut()
             return
@@ -91,9 +96,9 @@ class Connection(Socket):  # type: ignore[misc]
                     raise QueueEmpty
             finally:
                 self._polled = None
-        packets = self.queue.take()
-        self.queue.sent(packets)
-        return packets
+        taken = self.queue.take()
+        self.queue.sent(taken)
+        return [packet for outgoing in taken for packet in outgoing.packets]
 
     def receive(self, pkt: Packet) -> None:
         """Handle a packet of the client's."""
@@ -158,6 +163,17 @@ class Connection(Socket):  # type: ignore[misc]
             self._pong_by = now + self.server.ping_timeout
             self.send(Packet(PING))
 
+    def _offer(self, outgoing: Outgoing) -> bool:
+        """Send something at once if nothing waits before it; tells whether it has left."""
+        websocket = self._websocket
+        if websocket is None or self._is_writing or self.queue or not self.upgraded:
+            return False
+        try:
+            return websocket.offer(outgoing.frames)
+        except OSError:
+            self.cut()
+            return True
+
     def _wake(self) -> None:
         """Have what waits to be sent leave, by whichever way the client listens."""
         if self._polled is not None:
@@ -169,7 +185,7 @@ class Connection(Socket):  # type: ignore[misc]
     def _write(self, websocket: WebSocket) -> None:
         try:
             while packets := self.queue.take(BATCH_BYTES):
-                websocket.send(*(packet.encode() for packet in packets))
+                websocket.write(b"".join([packet.frames for packet in packets]))
                 self.queue.sent(packets)
             if self.closed:
                 websocket.close()

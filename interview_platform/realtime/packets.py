@@ -31,6 +31,11 @@ class PacketJSON:
         return json.dumps(value).decode()
 
 
+def may_be_sent_on(text: str) -> bool:
+    """Tell whether JSON is surely not nested too deep to be written again; False: perhaps."""
+    return text.count("[") + text.count("{") <= MAX_DEPTH
+
+
 class UnreadableError(ValueError):
     """A packet that is refused; `packet` knows what its head says, as far as it has one."""
 
@@ -58,7 +63,7 @@ class Packet(packet.Packet):  # type: ignore[misc]
         attachments: int = super().decode(encoded_packet)
         if not self._well_formed(attachments):
             raise ValueError("not a packet that a client may send")
-        if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
+        if not may_be_sent_on(encoded_packet):
             try:
                 orjson.dumps(self.data)
             except TypeError as error:

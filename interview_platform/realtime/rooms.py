@@ -14,6 +14,9 @@ from .server import Server
 
 NAMESPACE = "/interview"
 
+# The room that Socket.IO has every socket of a namespace in.
+ALL = None
+
 Hears = Callable[[Message], None]
 
 
@@ -71,19 +74,22 @@ class Rooms:
 
     def tell(self, connection: Connection, event: str, data: Any) -> None:
         """Send an event to one socket of this process; never waits."""
-        self._server.emit(event, data, to=connection.socket_id, namespace=NAMESPACE)
+        self._tell({connection.socket_id}, event, data)
 
     def tell_here(
         self, room: str, event: str, data: Any, *, skip: str | Collection[str] | None = None
     ) -> None:
         """Send an event to the sockets in `room` on this process alone; never waits."""
-        skipped = list(skip) if skip is not None and not isinstance(skip, str) else skip
-        self._server.manager.emit(event, data, NAMESPACE, room=room, skip_sid=skipped)
+        here = self._server.in_room(NAMESPACE, room)
+        if skip is not None:
+            skipped = {skip} if isinstance(skip, str) else skip
+            here = {sid: eio_sid for sid, eio_sid in here.items() if sid not in skipped}
+        if here:
+            self._server.tell(here, NAMESPACE, event, data)
 
     def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
         """Send an event to the sockets of this process that follow the log; never waits."""
-        for socket_id in self.following(interview_id):
-            self._server.emit(event, data, to=socket_id, namespace=NAMESPACE)
+        self._tell(self.following(interview_id), event, data)
 
     def following(self, interview_id: ObjectId) -> Collection[str]:
         """Return the sockets of this process that are told positions and ids of the log."""
@@ -91,7 +97,7 @@ class Rooms:
 
     def is_for(self, connection: Connection, message: Message) -> bool:
         """Tell whether the socket is one of those that `message` is meant for."""
-        here = self._server.manager.rooms.get(NAMESPACE, {}).get(message.room, ())
+        here = self._server.in_room(NAMESPACE, message.room)
         between_processes = ":" in message.event
         return (
             not between_processes
@@ -118,10 +124,14 @@ class Rooms:
             return
         others = {skip, *followers} if skip else followers
         self.tell_here(room, event, plain, skip=others)
-        here = self._server.manager.rooms.get(NAMESPACE, {}).get(room, ())
-        for socket_id in followers:
-            if socket_id in here and socket_id != skip:
-                self._server.emit(event, data, to=socket_id, namespace=NAMESPACE)
+        here = self._server.in_room(NAMESPACE, room)
+        self._tell([each for each in followers if each in here and each != skip], event, data)
+
+    def _tell(self, socket_ids: Collection[str], event: str, data: Any) -> None:
+        connected = self._server.in_room(NAMESPACE, ALL)
+        chosen = {sid: connected[sid] for sid in socket_ids if sid in connected}
+        if chosen:
+            self._server.tell(chosen, NAMESPACE, event, data)
 
     def _deliver(self, message: Message) -> None:
         data = message.data

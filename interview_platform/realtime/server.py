@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,14 @@ import socketio
 from flask import Flask
 from gevent.pool import Pool
 from socketio.exceptions import ConnectionRefusedError as Refused
-from socketio.packet import ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT
+from socketio.packet import BINARY_EVENT, CONNECT, DISCONNECT, EVENT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
 from ..core.promise import Promise
 from .engine import Connection, EngineServer
 from .limits import Limits
-from .packets import Packet, PacketJSON, UnreadableError
+from .outgoing import Outgoing
+from .packets import RESERVED_EVENTS, Packet, PacketJSON, UnreadableError, may_be_sent_on
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -39,6 +40,9 @@ REFUSAL_PAUSE = 0.02
 
 MAX_REFUSALS = 400
 """Events too many, without a rest, after which a client is cut off."""
+
+# Of the number that an event is acknowledged by.
+MAX_ACK_DIGITS = 15
 
 # The head of an event: in which namespace it is, and the number that it is acknowledged by.
 _EVENT_HEAD = re.compile(r"(?:2|5\d+-)(?:(/[^,\[]*),)?(\d{0,100})")
@@ -114,6 +118,18 @@ class Server(socketio.Server):  # type: ignore[misc]
         connection.allowance = self._limits.admit(person, connection.sid)
         connection.person = person
 
+    def tell(self, sids: Mapping[str, str], namespace: str, event: str, data: object) -> None:
+        """Send an event to some sockets, given with their connections' ids; never waits."""
+        outgoing = Outgoing.event(namespace, event, data)
+        sockets = self.eio.sockets
+        for eio_sid in sids.values():
+            if connection := sockets.get(eio_sid):
+                connection.put(outgoing)
+
+    def in_room(self, namespace: str, room: str | None) -> Mapping[str, str]:
+        """Return the sockets in a room (None: all) of this process, with their connections' ids."""
+        return self.manager.rooms.get(namespace, {}).get(room) or {}
+
     def disconnect(
         self, sid: str, namespace: str | None = None, ignore_queue: bool = False
     ) -> None:
@@ -137,13 +153,36 @@ class Server(socketio.Server):  # type: ignore[misc]
             return
         try:
             self._check_attachment(eio_sid, data)
-            super()._handle_eio_message(eio_sid, data)
+            if not self._take_event(eio_sid, data):
+                super()._handle_eio_message(eio_sid, data)
         except ValueError as error:
             log.debug("%s: refused a packet: %s", eio_sid, error)
             unfinished = self._binary_packet.pop(eio_sid, None)
             refused = error.packet if isinstance(error, UnreadableError) else unfinished
             if refused is not None:
                 self._refuse(eio_sid, refused)
+
+    def _take_event(self, eio_sid: str, data: str | bytes) -> bool:
+        """Handle an event without attachments, which nearly all are; False for all else.
+
+        It takes what `Packet` does: whatever is not plainly well formed is left to that.
+        """
+        if not isinstance(data, str) or not data.startswith(str(EVENT)):
+            return False
+        head = _EVENT_HEAD.match(data)
+        if head is None or len(head[2]) > MAX_ACK_DIGITS:
+            return False
+        body = data[head.end() :]
+        try:
+            content = PacketJSON.loads(body)
+        except ValueError:
+            return False
+        match content:
+            case [str(name), *_] if name not in RESERVED_EVENTS and may_be_sent_on(body):
+                number = int(head[2]) if head[2] else None
+                self._handle_event(eio_sid, head[1], number, content)
+                return True
+        return False
 
     def _may_send(self, connection: Connection, data: str | bytes) -> bool:
         """Tell whether a message is handled, before anything is made of it."""
@@ -284,9 +323,9 @@ class Server(socketio.Server):  # type: ignore[misc]
     def _acknowledge(
         self, eio_sid: str, namespace: str, ack_id: int | None, answer: object
     ) -> None:
-        if ack_id is not None:
-            data = [] if answer is None else [answer]
-            self._send_packet(eio_sid, Packet(ACK, data, namespace, ack_id))
+        connection = self.eio.sockets.get(eio_sid)
+        if ack_id is not None and connection is not None:
+            connection.put(Outgoing.acknowledgement(namespace, ack_id, answer))
 
 
 class SocketIO(flask_socketio.SocketIO):  # type: ignore[misc]

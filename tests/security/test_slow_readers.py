@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from engineio.packet import MESSAGE, Packet
-
 from interview_platform.realtime.outbox import MAX_BYTES, MAX_PACKETS, Outbox
+from interview_platform.realtime.outgoing import Outgoing
+from interview_platform.realtime.rooms import NAMESPACE
 from tests.live import wait_until
 from tests.meeting import Connect, Meeting, StartWeb
-from tests.raw import SMALL_BUFFER, packet, peak_memory, raw, worker_of
+from tests.raw import SMALL_BUFFER, peak_memory, raw, worker_of
 
 MIB = 1024 * 1024
 
@@ -59,11 +59,11 @@ def test_19_who_reads_late_has_lost_telemetry_alone(
 
 
 def test_19_the_queue_of_a_client_is_bounded_by_number_and_by_size() -> None:
-    small = Packet(MESSAGE, packet("chatMessage", "x"))
+    small = Outgoing.event(NAMESPACE, "chatMessage", "x")
     by_number = Outbox()
     assert all(by_number.put(small) for _ in range(MAX_PACKETS))
     assert not by_number.put(small)
-    large = Packet(MESSAGE, packet("chatMessage", "x" * 100_000))
+    large = Outgoing.event(NAMESPACE, "chatMessage", "x" * 100_000)
     by_size = Outbox()
     count = 0
     while by_size.put(large):
@@ -76,26 +76,24 @@ def test_19_the_queue_of_a_client_is_bounded_by_number_and_by_size() -> None:
     assert by_size.put(large)
 
 
-def test_19_from_half_on_droppable_events_are_left_out_with_their_parts() -> None:
+def test_19_from_half_on_droppable_events_are_left_out() -> None:
     outbox = Outbox()
-    event = Packet(MESSAGE, packet("chatMessage", "x"))
-    state = Packet(MESSAGE, '51-/interview,["awareness",{"state":{"_placeholder":true,"num":0}}]')
-    edit = Packet(MESSAGE, '51-/interview,["codeUpdate",{"update":{"_placeholder":true,"num":0}}]')
-    part, own = Packet(MESSAGE, b"of the state"), Packet(MESSAGE, b"of the edit")
-    kept = [state, part]
-    for each in kept:
-        assert outbox.put(each)
+    event = Outgoing.event(NAMESPACE, "chatMessage", "x")
+    state = Outgoing.event(NAMESPACE, "awareness", {"state": b"of somebody"})
+    edit = Outgoing.event(NAMESPACE, "codeUpdate", {"update": b"of somebody"})
+    kept = [state]
+    assert outbox.put(state)
     while 2 * len(kept) < MAX_PACKETS:
         assert outbox.put(event)
         kept.append(event)
-    for each in (state, part, edit, own, state, part, event):
+    for each in (state, edit, state, event):
         assert outbox.put(each)
-    assert outbox.take() == [*kept, edit, own, event]
+    assert outbox.take() == [*kept, edit, event]
 
 
 def test_19_a_single_large_packet_is_sent_whatever_its_size() -> None:
     outbox = Outbox()
-    whole = Packet(MESSAGE, "x" * 2 * MAX_BYTES)
+    whole = Outgoing.event(NAMESPACE, "chatMessage", "x" * 2 * MAX_BYTES)
     assert outbox.put(whole)
     assert not outbox.put(whole)
     outbox.sent(outbox.take())
