@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, NamedTuple
 
 from redis.connection import parse_url
@@ -18,6 +19,16 @@ log = logging.getLogger(__name__)
 
 # Processes whose last number is remembered; each job of a worker may be one.
 MAX_ORIGINS = 1_000
+
+# A room that no other process hears is not published to for so many seconds, unless one says
+# that it hears it now.
+QUIET = 1.0
+
+# What is announced, with their channels: a process hears these rooms from now on.
+_HEARD = "rooms:heard"
+
+_MAX_QUIET = 10_000
+_TOLD_AT_ONCE = 500
 
 Handler = Callable[[Any], None]
 
@@ -37,8 +48,9 @@ class Broadcaster:
     This process's own share is delivered at once, whether Redis is there or not. Other
     processes hear what one process says in one room in the order it was said, each thing
     at most once; what could not reach them is counted in `dropped`, and the gap closes by
-    itself when Redis is back. Each process hears the rooms that it has subscribed to.
-    Data holds JSON's types and bytes. Nothing is connected before it is needed.
+    itself when Redis is back. Each process hears the rooms that it has subscribed to; one
+    that no other process hears is published to once a second at most. Data holds JSON's
+    types and bytes. Nothing is connected before it is needed.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -52,8 +64,10 @@ class Broadcaster:
         self._handlers: defaultdict[str, list[Handler]] = defaultdict(list)
         # The last number heard from each process, those heard last at the end.
         self._heard: dict[bytes, int] = {}
-        self._sender = Sender(redis_url, self._origin)
-        self._listener = Listener(redis_url, self._receive)
+        # Until when no other process hears a channel.
+        self._quiet: dict[str, float] = {}
+        self._listener = Listener(redis_url, self._receive, self._opened)
+        self._sender = Sender(redis_url, self._origin, self._listener.hears, self._counted)
         self.published = 0
         self.received = 0
 
@@ -72,7 +86,11 @@ class Broadcaster:
         Returns True once nothing will be missed, and False where Redis does not answer
         within a second: then the rooms are heard once it is back.
         """
-        return self._listener.subscribe([self._rooms + room for room in rooms])
+        channels = [self._rooms + room for room in rooms]
+        confirmed = self._listener.subscribe(channels)
+        if confirmed:
+            self._tell_others(channels)
+        return confirmed
 
     def unsubscribe(self, *rooms: str) -> None:
         """Take back one subscription of each of `rooms`."""
@@ -80,12 +98,16 @@ class Broadcaster:
 
     def publish(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room`, without waiting. Raises `Invalid` for data that is not JSON."""
-        self._send(self._rooms + room, [event, data, skip])
+        channel = self._rooms + room
+        if self._quiet.get(channel, 0.0) <= monotonic():
+            self._send(channel, [event, data, skip])
+            self.published += 1
         self._say(Message(room, event, data, skip))
 
     def announce(self, topic: str, data: Any) -> None:
         """Tell every process, this one too, without waiting. Raises as `publish` does."""
         self._send(self._announcements, [topic, data])
+        self.published += 1
         self._tell(topic, data)
 
     def on(self, topic: str, handler: Handler) -> bool:
@@ -107,7 +129,6 @@ class Broadcaster:
         except TypeError as error:
             raise Invalid({"data": ["Cannot be sent as JSON."]}) from error
         self._sender.put(channel, message)
-        self.published += 1
 
     def _receive(self, channel: str, message: bytes) -> None:
         if message.startswith(self._origin):
@@ -118,10 +139,30 @@ class Broadcaster:
         self.received += 1
         if channel == self._announcements:
             topic, data = unpack(body)
+            if topic == _HEARD:
+                for heard in data:
+                    self._quiet.pop(heard, None)
             self._tell(topic, data)
         else:
             event, data, skip = unpack(body)
             self._say(Message(channel.removeprefix(self._rooms), event, data, skip))
+
+    def _counted(self, channel: str, others: int) -> None:
+        """Note that a message on `channel` was heard by so many other processes."""
+        told = self._listener.hears(self._announcements)
+        if others <= 0 and told and channel.startswith(self._rooms):
+            if len(self._quiet) >= _MAX_QUIET:
+                self._quiet.clear()
+            self._quiet[channel] = monotonic() + QUIET
+
+    def _opened(self) -> None:
+        """Take nothing for granted that was heard by the connection before."""
+        self._quiet.clear()
+        self._tell_others([each for each in self._listener.channels if each != self._announcements])
+
+    def _tell_others(self, channels: list[str]) -> None:
+        for start in range(0, len(channels), _TOLD_AT_ONCE):
+            self._send(self._announcements, [_HEARD, channels[start : start + _TOLD_AT_ONCE]])
 
     def _is_new(self, origin: bytes, number: int) -> bool:
         last = self._heard.pop(origin, 0)

@@ -89,11 +89,15 @@ class Listener:
     """Hears the channels that are subscribed to, and subscribes again after each interruption.
 
     `receive(channel, message)` runs in the reading thread: it must not wait, nor subscribe.
+    Nor must `opened`, which is told of each new connection.
     """
 
-    def __init__(self, url: str, receive: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, url: str, receive: Callable[[str, bytes], None], opened: Callable[[], None]
+    ) -> None:
         self._url = url
         self._receive = receive
+        self._opened = opened
         self._subscriptions: dict[str, _Subscription] = {}
         self._connection: _Connection | None = None
         # Redis confirms in the order asked: whom the next confirmations are for.
@@ -126,6 +130,17 @@ class Listener:
             start.start()
         deadline = time.monotonic() + SUBSCRIBE_TIMEOUT
         return all(each.confirmed.wait(max(0.0, deadline - time.monotonic())) for each in awaited)
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that are subscribed to."""
+        with self._lock:
+            return list(self._subscriptions)
+
+    def hears(self, channel: str) -> bool:
+        """Tell whether Redis has confirmed that this is one of those that hear `channel`."""
+        subscription = self._subscriptions.get(channel)
+        return subscription is not None and subscription.confirmed.is_set()
 
     def unsubscribe(self, channels: Iterable[str]) -> None:
         """Take back one subscription of each of `channels`."""
@@ -175,6 +190,7 @@ class Listener:
             connection = _connection(self._url, SILENCE)
             try:
                 self._open(connection)
+                self._opened()
                 if away:
                     log.info("hearing other processes again")
                     away = False
@@ -246,13 +262,22 @@ class Sender:
     """Publishes in the background: many messages a round trip, in order, never waiting.
 
     While Redis is away what was put last is kept. A message may be sent twice, so it is
-    sent with `origin` and a number that grows.
+    sent with `origin` and a number that grows. `counted(channel, number)` is told by how many
+    each was heard that are not this process, as far as `hears(channel)` tells.
     """
 
-    def __init__(self, url: str, origin: bytes) -> None:
+    def __init__(
+        self,
+        url: str,
+        origin: bytes,
+        hears: Callable[[str], bool],
+        counted: Callable[[str, int], None],
+    ) -> None:
         self.dropped = 0
         self._url = url
         self._origin = origin
+        self._hears = hears
+        self._counted = counted
         self._outbox: deque[_Outgoing] = deque()
         self._bytes = 0
         self._number = 0
@@ -330,9 +355,11 @@ class Sender:
             ("PUBLISH", each.channel, b"%b %d %b" % (self._origin, each.number, each.message))
             for each in batch
         ]
+        # Asked before: who is confirmed only later was perhaps not counted.
+        own = [self._hears(each.channel) for each in batch]
         connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        for _ in batch:
-            connection.read_response()
+        for each, heard_here in zip(batch, own, strict=True):
+            self._counted(each.channel, connection.read_response() - heard_here)
 
     def _sent(self, number: int) -> None:
         """Remove what has been sent; some of it may have been dropped meanwhile."""

@@ -18,6 +18,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
 
 from .ratelimit import Bucket
 
@@ -36,6 +37,11 @@ CLOSE_TIMEOUT = 3.0
 """Seconds that a peer has to answer a close frame, or to hear why it is being cut off."""
 
 _HANDSHAKE_HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+
+# First bytes of frames that are whole: messages, and what else is no part of one.
+_WHOLE_MESSAGES = frozenset({0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY})
+_CONTROL = frozenset({0x80 | Opcode.CLOSE, 0x80 | Opcode.PING, 0x80 | Opcode.PONG})
+_MOST_IN_CONTROL = 125
 
 # At DEBUG the protocol writes down whole frames, tokens and code of an interview included.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
@@ -61,6 +67,11 @@ class WebSocket:
             state=State.OPEN, extensions=None, max_size=max_size, logger=_protocol_log
         )
         self._messages: deque[str | bytes] = deque()
+        self._max_size = max_size
+        # What has arrived of frames that are not whole yet, while the peer sends none but
+        # plain ones: whole messages and control frames.
+        self._unread = bytearray()
+        self._is_plain = True
         self._fragments = bytearray()
         self._is_text = False
         self._writing = Semaphore()
@@ -182,18 +193,64 @@ class WebSocket:
             self.cut()
             self._protocol.receive_eof()
             return
-        self._protocol.receive_data(data)
-        frames = self._protocol.events_received()
         try:
-            for event in frames:
-                if isinstance(event, Frame):
-                    self._collect(event)
+            frames = self._take(data)
         except UnicodeDecodeError:
             self._protocol.fail(CloseCode.INVALID_DATA)
-        with suppress(OSError):
-            self._flush()
-        if delay := self._pace.owe(len(frames)):
+            frames = 1
+        if self._protocol.writes:
+            with suppress(OSError):
+                self._flush()
+        if delay := self._pace.owe(frames):
             gevent.sleep(delay)
+
+    def _take(self, data: bytes) -> int:
+        """Take what has arrived, and return how many frames were whole with it.
+
+        Whole messages in one frame, which nearly all are, are read here; other frames are
+        the protocol's, which is told of whole ones as long as all goes well. Raises
+        UnicodeDecodeError.
+        """
+        if not self._is_plain:
+            return self._take_any(data)
+        self._unread += data
+        unread, at, frames = self._unread, 0, 0
+        # RFC 6455, section 5.2.
+        while len(unread) - at >= 2:
+            head, masked, length = unread[at], unread[at + 1] & 0x80, unread[at + 1] & 0x7F
+            start = at + 2
+            if length > 125:
+                start += 2 if length == 126 else 8
+                if len(unread) < start:
+                    break
+                length = int.from_bytes(unread[at + 2 : start], "big")
+            is_message = head in _WHOLE_MESSAGES
+            most = self._max_size if is_message else _MOST_IN_CONTROL
+            if not masked or length > most or not (is_message or head in _CONTROL):
+                self._is_plain = False
+                rest = bytes(unread[at:])
+                unread.clear()
+                return frames + self._take_any(rest)
+            stop = start + 4 + length
+            if len(unread) < stop:
+                break
+            if is_message:
+                mask = bytes(unread[start : start + 4])
+                payload = apply_mask(bytes(unread[start + 4 : stop]), mask)
+                self._messages.append(payload if head & 0x0F == Opcode.BINARY else payload.decode())
+            else:
+                self._take_any(bytes(unread[at:stop]))
+            at, frames = stop, frames + 1
+        del unread[:at]
+        return frames
+
+    def _take_any(self, data: bytes) -> int:
+        self._protocol.receive_data(data)
+        frames = self._protocol.events_received()
+        for event in frames:
+            if isinstance(event, Frame):
+                self._collect(event)
+        return len(frames)
 
     def _collect(self, frame: Frame) -> None:
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):

@@ -52,6 +52,7 @@ class Document:
         self._early: dict[bytes, Update] = {}
         # Which update is being worked in.
         self._current = EMPTY
+        self._tell: Callable[[bytes, Delta], None] | None = None
         self._begin()
 
     @classmethod
@@ -168,14 +169,20 @@ class Document:
         Updates that change nothing of the text are left out.
         """
 
-        def hear(event: Any) -> None:
-            tell(self._current, event.delta)
-
-        subscription = self._text.observe(hear)
+        self._tell = tell
+        self._watch()
         try:
             yield
         finally:
-            self._text.unobserve(subscription)
+            self._tell = None
+            self._text.unobserve(self._watching)
+
+    def _watch(self) -> None:
+        def hear(event: Any) -> None:
+            if self._tell:
+                self._tell(self._current, event.delta)
+
+        self._watching = self._text.observe(hear)
 
     def _begin(self) -> None:
         """Make the document anew, out of what it is known to have held."""
@@ -185,6 +192,8 @@ class Document:
         for part in self._parts:
             self._doc.apply_update(part)
         self._survey()
+        if self._tell:
+            self._watch()
 
     def _survey(self) -> None:
         """Take note of the document as a whole."""
@@ -231,11 +240,19 @@ class Document:
             return None
         return ends
 
-    def _merge(self, update: bytes, content: Update | None = None) -> bytes | None:
+    def _merge(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
         self._current = update
-        new = self._safely(lambda: self._doc.apply_update(update))
-        return self._note(new, content if new == update else None)
+        change = partial(self._doc.apply_update, update)
+        known = self._clocks
+        if content.structs and all(
+            struct.clock >= known.get(struct.client, 0) for struct in content.structs
+        ):
+            # All of it is new: nobody has to watch what it changes.
+            with self._restoring():
+                change()
+            return self._note(update, content)
+        return self._note(self._safely(change))
 
     def _catch_up(self) -> Iterator[bytes]:
         """Work in the early updates that rest on what is here by now; yields what was new."""
@@ -256,7 +273,17 @@ class Document:
         # For this change alone: the library never lets go of a document that is observed.
         subscription = doc.observe(lambda event: changes.append(event.update))
         try:
-            change()
+            with self._restoring():
+                change()
+        finally:
+            doc.unobserve(subscription)
+        return changes[0] if changes and changes[0] != EMPTY else None
+
+    @contextmanager
+    def _restoring(self) -> Iterator[None]:
+        """Have a change that fails leave the document as it was, and raise `Invalid`."""
+        try:
+            yield
         except ValueError as error:
             raise Invalid({"update": ["Not a Yjs update."]}) from error
         except BaseException as error:
@@ -265,9 +292,6 @@ class Document:
                 raise
             self._begin()
             raise Invalid({"update": ["Cannot be worked in."]}) from error
-        finally:
-            doc.unobserve(subscription)
-        return changes[0] if changes and changes[0] != EMPTY else None
 
     def _make(self, edits: Sequence[Edit], current: str) -> bytes | None:
         places = list(edits_in_bytes(edits, current))

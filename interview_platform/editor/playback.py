@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -42,6 +43,8 @@ class Playback:
         self.statistics = Statistics()
         # The entries of edits that came before what they rest on, by update.
         self._early: dict[bytes, Stored] = {}
+        # Those, and that of the edit at hand.
+        self._entries: dict[bytes, Stored] = {}
         if keyframe:
             self.seq = keyframe["seq"]
             self.document = Document.of([keyframe["state"]])
@@ -55,7 +58,15 @@ class Playback:
 
     def play(self, entries: Iterable[Stored]) -> list[Stored]:
         """Play the next entries; returns the keyframes that come before the last of them."""
-        return list(self._play(entries))
+        keyframes: list[Stored] = []
+        left = deque(entries)
+        while left:
+            # Until the document is another one.
+            document = self.document
+            with document.watched(self._change):
+                while left and self.document is document:
+                    keyframes += self._play(left.popleft())
+        return keyframes
 
     def advance(self, seq: int) -> list[Stored]:
         """Go on to number `seq`, all before it being played; returns the keyframes passed."""
@@ -67,21 +78,20 @@ class Playback:
             user_id: units(self._text[:place].decode()) for user_id, place in self.cursors.items()
         }
 
-    def _play(self, entries: Iterable[Stored]) -> Iterator[Stored]:
-        for entry in entries:
-            yield from self._advance(entry["seq"] - 1)
-            # None once it is erased.
-            data = entry.get("data") or {}
-            if entry["type"] == "code":
-                try:
-                    self._edit(entry, data)
-                except Invalid:
-                    # Was never checked. The rest is worth more than an error.
-                    log.warning("entry %s is no edit of the code", entry["_id"])
-            elif data.get("event") == "code.language":
-                self.language = data["language"]
-            elif data.get("event") == "code.run":
-                self.statistics.count_run(entry)
+    def _play(self, entry: Stored) -> Iterator[Stored]:
+        yield from self._advance(entry["seq"] - 1)
+        # None once it is erased.
+        data = entry.get("data") or {}
+        if entry["type"] == "code":
+            try:
+                self._edit(entry, data)
+            except Invalid:
+                # Was never checked. The rest is worth more than an error.
+                log.warning("entry %s is no edit of the code", entry["_id"])
+        elif data.get("event") == "code.language":
+            self.language = data["language"]
+        elif data.get("event") == "code.run":
+            self.statistics.count_run(entry)
 
     def _advance(self, seq: int) -> Iterator[Stored]:
         first = self.seq - self.seq % KEYFRAME_EVERY + KEYFRAME_EVERY
@@ -116,16 +126,19 @@ class Playback:
             text = data["codeSnapshot"]
             self.document = Document.written(text)
             if delta := _delta(self._text.decode(), text):
-                self._change(entry, delta)
+                self._follow(entry, delta)
 
     def _work_in(self, entry: Stored, update: bytes) -> None:
         """Work in an edit, and those before it that rest on it."""
-        entries = {**self._early, update: self._early.get(update, entry)}
-        with self.document.watched(lambda worked, delta: self._change(entries[worked], delta)):
-            self.document.apply(update, trusted=True)
-        self._early = {early: entries[early] for early in self.document.early}
+        self._entries = {**self._early, update: self._early.get(update, entry)}
+        self.document.apply(update, trusted=True)
+        self._early = {early: self._entries[early] for early in self.document.early}
 
-    def _change(self, entry: Stored, delta: Delta) -> None:
+    def _change(self, update: bytes, delta: Delta) -> None:
+        """Follow a change of the text by an edit that is worked in."""
+        self._follow(self._entries[update], delta)
+
+    def _follow(self, entry: Stored, delta: Delta) -> None:
         """Follow a change of the text."""
         deleted = self._rewrite(delta)
         actor = entry.get("actor")
