@@ -33,6 +33,7 @@ class Hosted:
     # All keyframes of the document up to this number are made.
     keyframe: int = 0
     looked_at: float = 0.0
+    looks: int = 0
 
 
 class Hosts:

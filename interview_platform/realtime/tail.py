@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # nothing is known to be missing.
 INTERVAL = 0.5
 LOOK = 5.0
+# Looks into a log that is hosted since a moment ago, one a round.
+FIRST_LOOKS = 3
 # Rounds between two positions told.
 POSITION_EVERY = 2
 
@@ -59,6 +61,7 @@ class Tail:
         feed = hosted.feed
         with hosted.reading:
             hosted.looked_at = time.monotonic()
+            hosted.looks += 1
             found = list(self._log.ids_since(hosted.interview_id, feed.upto))
             unknown = [entry_id for _, entry_id in found if not feed.knows(str(entry_id))]
             entries: dict[ObjectId, Document] = {}
@@ -98,7 +101,9 @@ class Tail:
         if not hosted.ready:
             return
         feed = hosted.feed
-        if feed.in_want or time.monotonic() - hosted.looked_at > LOOK:
+        # Others may have told nobody of what they wrote before they knew that this process hears.
+        new = hosted.looks < FIRST_LOOKS
+        if new or feed.in_want or time.monotonic() - hosted.looked_at > LOOK:
             self.catch_up(hosted)
             for message in feed.overdue():
                 self._editing.log_again(hosted, message)

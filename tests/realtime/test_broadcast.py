@@ -18,7 +18,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from interview_platform.core import pubsub, redis
+from interview_platform.core import broadcast, pubsub, redis
 from interview_platform.core.broadcast import Broadcaster, Message
 from interview_platform.core.errors import Invalid
 from interview_platform.local.stores import EmbeddedRedis
@@ -166,6 +166,25 @@ def test_a_room_hears_everything_in_order_from_the_moment_it_is_subscribed(
     assert broadcaster.published == 500
     assert broadcaster.received == 201
     assert broadcaster.dropped == 0
+
+
+def test_a_room_that_nobody_else_hears_is_left_out_until_somebody_does(
+    broadcaster: Broadcaster, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "QUIET", 3600.0)
+    # Whoever hears announcements hears who hears what.
+    assert broadcaster.on("anything", print)
+
+    def is_published(data: str) -> bool:
+        before = broadcaster.published
+        broadcaster.publish("room", "said", data)
+        return broadcaster.published > before
+
+    wait_until(lambda: not is_published("to nobody"), "that nobody hears it")
+    assert peer.call("subscribe", "room") is True
+    wait_until(lambda: is_published("to somebody"), "that somebody does")
+    assert is_published("to them")
+    assert peer.said(2) == [["room", "said", f"to {who}", None] for who in ("somebody", "them")]
 
 
 def test_data_arrives_as_it_was(broadcaster: Broadcaster, peer: Peer) -> None:
