@@ -47,7 +47,9 @@ def main() -> int:
                 continue
             began = time.monotonic()
             try:
-                figures += SCENARIOS[name](arena)
+                found = SCENARIOS[name](arena)
+                figures += found
+                print(table(found), file=sys.stderr)
             except Exception as error:  # noqa: BLE001 - the others are worth knowing all the same
                 failed = True
                 print(f"{name}: not measured: {error!r}", file=sys.stderr)

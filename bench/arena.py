@@ -81,14 +81,13 @@ class Arena:
             # An earlier scenario may have had the same one.
             counters.flushdb()
         side = kind({**settings, **(environ or {})}, self._directory / f"{name}.log")
-        try:
-            side.prepare()
-            if write:
-                write(database)
-            with side:
-                yield side
-        finally:
-            self._client.drop_database(name)
+        side.prepare()
+        if write:
+            write(database)
+        # It is not dropped afterwards: that takes the embedded store minutes, and all of it
+        # goes with the directory.
+        with side:
+            yield side
 
     def database(self, side: Side) -> Database[dict[str, Any]]:
         return self._client[side.settings["MONGO_DB_NAME"]]

@@ -10,7 +10,7 @@ from ..processes import memory
 from .calls import Calls
 from .loop import Loop
 from .meter import Costs
-from .rooms import Rooms, Seat, take_seats
+from .rooms import AT_ONCE, Rooms, Seat, take_seats
 from .target import Target
 
 DRAIN = 15.0
@@ -18,6 +18,9 @@ DRAIN = 15.0
 
 SETTLE = 2.0
 """Seconds after which a process that has let many clients in is taken to be at rest."""
+
+BETWEEN = 0.05
+"""Seconds for which those who are in are listened to between two batches of newcomers."""
 
 Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -83,9 +86,13 @@ def crowd(told: dict[str, Any]) -> dict[str, Any]:
     sizes = [memory(target.pids)]
     held = []
     for step in range(told["steps"]):
-        for seated in take_seats(target, seats[step * size : (step + 1) * size]):
-            seated.client.run_in(loop, lambda packet: None)
-            held.append(seated.client)
+        newcomers = seats[step * size : (step + 1) * size]
+        for start in range(0, size, AT_ONCE):
+            for seated in take_seats(target, newcomers[start : start + AT_ONCE]):
+                seated.client.run_in(loop, lambda packet: None)
+                held.append(seated.client)
+            # Those who are in are asked for signs of life meanwhile.
+            loop.run(time.monotonic() + BETWEEN)
         loop.run(time.monotonic() + SETTLE)
         sizes.append(memory(target.pids))
     return {"sizes": sizes, "held": len(held), "step": size}

@@ -288,6 +288,34 @@ def test_processes_seal_a_log_at_once_while_others_write(
     assert told == places
 
 
+def test_a_place_that_was_taken_and_not_signed_is_signed_by_the_next(
+    start: Start,
+    database: Database[Document],
+    interview_id: ObjectId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = start()
+    write_some(process.log, interview_id)
+
+    def die(*_: object) -> Document:
+        raise ConnectionError("killed just then")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionLogRepository, "sign", die)
+        with pytest.raises(ConnectionError):
+            start().seals.seal(interview_id, {})
+    # Nothing follows, and nothing is vouched for yet.
+    late = process.log.append(interview_id, "chat", ADA, {"message": "late"}).stored
+    assert isinstance(late.exception(TIMEOUT), Conflict)
+    assert process.seals.receipt(interview_id) is None
+    receipt = process.seals.seal(interview_id, {"title": "a test"})
+    *entries, _ = stored_in(database, interview_id)
+    assert receipt["entries"] == len(entries) == 6
+    assert receipt["head"] == head_by_hand(entries)
+    # Who comes later, or had computed it too, tells the same.
+    assert start().seals.seal(interview_id, {"title": "another"}) == receipt
+
+
 @pytest.mark.parametrize("answers", [1, 2, 3])
 def test_a_seal_whose_answer_is_lost_is_the_one_seal(
     start: Start, mongo_uri: str, database: Database[Document], interview_id: ObjectId, answers: int
