@@ -170,7 +170,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         if not isinstance(data, str) or not data.startswith(str(EVENT)):
             return False
         head = _EVENT_HEAD.match(data)
-        if head is None or len(head[2]) > MAX_ACK_DIGITS:
+        if head is None or len(head[2]) > MAX_ACK_DIGITS or "?" in (head[1] or ""):
             return False
         body = data[head.end() :]
         try:

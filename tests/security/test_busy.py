@@ -10,7 +10,10 @@ import requests
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import PASSWORD, Company
 
-SLOW_HASHES = "12"
+SLOW_HASHES = "11"
+
+# Seconds: how long all of that takes depends on the machine, and is not what is tested.
+PATIENCE = 300
 
 
 def test_13_logins_hold_up_nobody_and_too_many_are_turned_away(
@@ -20,7 +23,7 @@ def test_13_logins_hold_up_nobody_and_too_many_are_turned_away(
 
     def login(number: int) -> int:
         body = {"email": f"nobody{number}@example.com", "password": PASSWORD}
-        return requests.post(f"{web.url}/api/auth/login", json=body, timeout=60).status_code
+        return requests.post(f"{web.url}/api/auth/login", json=body, timeout=PATIENCE).status_code
 
     waits: list[float] = []
     with ThreadPoolExecutor(90) as pool, requests.Session() as other:
@@ -28,7 +31,7 @@ def test_13_logins_hold_up_nobody_and_too_many_are_turned_away(
         logins = [pool.submit(login, number) for number in range(90)]
         while not all(each.done() for each in logins):
             started = time.perf_counter()
-            assert other.get(f"{web.url}/health", timeout=60).ok
+            assert other.get(f"{web.url}/health", timeout=PATIENCE).ok
             waits.append(time.perf_counter() - started)
         took = time.perf_counter() - began
     answers = [each.result() for each in logins]
