@@ -66,6 +66,7 @@ class Broadcaster:
         self._heard: dict[bytes, int] = {}
         # Until when no other process hears a channel.
         self._quiet: dict[str, float] = {}
+        self._handlers[_HEARD].append(self._others_hear)
         self._listener = Listener(redis_url, self._receive, self._opened)
         self._sender = Sender(redis_url, self._origin, self._listener.hears, self._counted)
         self.published = 0
@@ -139,9 +140,6 @@ class Broadcaster:
         self.received += 1
         if channel == self._announcements:
             topic, data = unpack(body)
-            if topic == _HEARD:
-                for heard in data:
-                    self._quiet.pop(heard, None)
             self._tell(topic, data)
         else:
             event, data, skip = unpack(body)
@@ -154,6 +152,10 @@ class Broadcaster:
             if len(self._quiet) >= _MAX_QUIET:
                 self._quiet.clear()
             self._quiet[channel] = monotonic() + QUIET
+
+    def _others_hear(self, channels: list[str]) -> None:
+        for channel in channels:
+            self._quiet.pop(channel, None)
 
     def _opened(self) -> None:
         """Take nothing for granted that was heard by the connection before."""

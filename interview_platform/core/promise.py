@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from threading import Event, Lock
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,9 @@ class Promise(Generic[T]):
 
     __slots__ = ("_callbacks", "_error", "_value")
 
-    _value: T
-
     def __init__(self) -> None:
         self._callbacks: list[Callable[[Promise[T]], object]] | None = []
+        self._value: T | None = None
         self._error: Exception | None = None
 
     def done(self) -> bool:
@@ -42,7 +41,7 @@ class Promise(Generic[T]):
         self._wait(timeout)
         if self._error is not None:
             raise self._error
-        return self._value
+        return cast(T, self._value)
 
     def exception(self, timeout: float | None = None) -> Exception | None:
         """Wait for the outcome and return the error, None for a value; raises TimeoutError."""
@@ -64,27 +63,23 @@ class Promise(Generic[T]):
             if self._error is not None:
                 made.set_exception(self._error)
             else:
-                made.set_result(make(self._value))
+                made.set_result(make(cast(T, self._value)))
 
         self.add_done_callback(end)
         return made
 
     def set_result(self, value: T) -> None:
-        with _lock:
-            callbacks = self._callbacks
-            if callbacks is None:
-                return
-            self._value = value
-            self._callbacks = None
-        for callback in callbacks:
-            self._call(callback)
+        self._end(value, None)
 
     def set_exception(self, error: Exception) -> None:
+        self._end(None, error)
+
+    def _end(self, value: T | None, error: Exception | None) -> None:
         with _lock:
             callbacks = self._callbacks
             if callbacks is None:
                 return
-            self._error = error
+            self._value, self._error = value, error
             self._callbacks = None
         for callback in callbacks:
             self._call(callback)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.lock import Semaphore
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import SEND_EOF, State
@@ -114,21 +113,6 @@ class WebSocket:
         while not self._messages and self._protocol.state is State.OPEN:
             self._receive()
         return self._messages.popleft() if self._messages else None
-
-    def send(self, *messages: str | bytes) -> None:
-        """Send messages, in as few writes as can be, and wait until the peer takes them.
-
-        Raises OSError where the connection is closed or breaks.
-        """
-        try:
-            for message in messages:
-                if isinstance(message, str):
-                    self._protocol.send_text(message.encode())
-                else:
-                    self._protocol.send_binary(message)
-        except InvalidState as error:
-            raise OSError("the WebSocket is closed") from error
-        self._flush()
 
     def write(self, frames: bytes) -> None:
         """Send whole frames that are ready, and wait until the peer takes them.

@@ -63,7 +63,8 @@ class Document:
         """
         document = cls()
         for state in states:
-            document._safely(partial(document._doc.apply_update, state))
+            with document._restoring():
+                document._doc.apply_update(state)
         document._survey()
         return document
 
@@ -129,7 +130,7 @@ class Document:
             self._check(update, content)
         else:
             content = read(update)
-            if self._grounds(content) is None:
+            if not self._is_grounded(content):
                 self._early[update] = content
                 return None
         new = self._merge(update, content)
@@ -216,7 +217,7 @@ class Document:
         return read(update)
 
     def _check(self, update: bytes, content: Update) -> None:
-        if self._grounds(content) is None:
+        if not self._is_grounded(content):
             raise Conflict("Edits before this one are missing")
         self._check_characters(content)
         if not content.structs:
@@ -230,15 +231,13 @@ class Document:
             raise _text_too_large()
         self._check_weight(len(update))
 
-    def _grounds(self, content: Update) -> dict[int, int] | None:
-        """Return where each client's clock stands with `content`; None if some is missing."""
+    def _is_grounded(self, content: Update) -> bool:
+        """Tell whether all that `content` rests on is here."""
         ends = ends_with(content.structs, self._clocks)
-        if ends is None or any(
-            clock + length > (ends.get(client) or self._clocks.get(client, 0))
+        return ends is not None and all(
+            clock + length <= (ends.get(client) or self._clocks.get(client, 0))
             for client, clock, length in content.deletions
-        ):
-            return None
-        return ends
+        )
 
     def _merge(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
@@ -260,7 +259,7 @@ class Document:
         while progress:
             progress = False
             for update, content in list(self._early.items()):
-                if self._grounds(content) is not None:
+                if self._is_grounded(content):
                     del self._early[update]
                     if (new := self._merge(update, content)) is not None:
                         yield new

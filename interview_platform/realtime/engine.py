@@ -218,7 +218,7 @@ class Connection(Socket):  # type: ignore[misc]
         try:
             with suppress(gevent.Timeout), gevent.Timeout(JOIN_WITHIN):
                 if websocket.wait() == "2probe":
-                    websocket.send("3probe")
+                    websocket.write(Outgoing(b"3probe").frames)
                     self.send(Packet(NOOP))  # ends the poll that waits
                     self.upgraded = websocket.wait() == "5"
         finally:

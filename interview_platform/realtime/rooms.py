@@ -14,9 +14,6 @@ from .server import Server
 
 NAMESPACE = "/interview"
 
-# The room that Socket.IO has every socket of a namespace in.
-ALL = None
-
 Hears = Callable[[Message], None]
 
 
@@ -84,8 +81,7 @@ class Rooms:
         if skip is not None:
             skipped = {skip} if isinstance(skip, str) else skip
             here = {sid: eio_sid for sid, eio_sid in here.items() if sid not in skipped}
-        if here:
-            self._server.tell(here, NAMESPACE, event, data)
+        self._server.tell(here, NAMESPACE, event, data)
 
     def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
         """Send an event to the sockets of this process that follow the log; never waits."""
@@ -125,13 +121,13 @@ class Rooms:
         others = {skip, *followers} if skip else followers
         self.tell_here(room, event, plain, skip=others)
         here = self._server.in_room(NAMESPACE, room)
-        self._tell([each for each in followers if each in here and each != skip], event, data)
+        chosen = {each: here[each] for each in followers if each in here and each != skip}
+        self._server.tell(chosen, NAMESPACE, event, data)
 
     def _tell(self, socket_ids: Collection[str], event: str, data: Any) -> None:
-        connected = self._server.in_room(NAMESPACE, ALL)
-        chosen = {sid: connected[sid] for sid in socket_ids if sid in connected}
-        if chosen:
-            self._server.tell(chosen, NAMESPACE, event, data)
+        connected = self._server.in_room(NAMESPACE)
+        chosen = {each: connected[each] for each in socket_ids if each in connected}
+        self._server.tell(chosen, NAMESPACE, event, data)
 
     def _deliver(self, message: Message) -> None:
         data = message.data

@@ -120,13 +120,15 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     def tell(self, sids: Mapping[str, str], namespace: str, event: str, data: object) -> None:
         """Send an event to some sockets, given with their connections' ids; never waits."""
+        if not sids:
+            return
         outgoing = Outgoing.event(namespace, event, data)
         sockets = self.eio.sockets
         for eio_sid in sids.values():
             if connection := sockets.get(eio_sid):
                 connection.put(outgoing)
 
-    def in_room(self, namespace: str, room: str | None) -> Mapping[str, str]:
+    def in_room(self, namespace: str, room: str | None = None) -> Mapping[str, str]:
         """Return the sockets in a room (None: all) of this process, with their connections' ids."""
         return self.manager.rooms.get(namespace, {}).get(room) or {}
 

@@ -135,7 +135,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         for connection in connections:
             # Spread over time, so that the next process is not met by all at once.
             wait = {"reconnectAfterMs": random.randrange(RECONNECT_WITHIN_MS)}  # noqa: S311
-            server.emit("serverDraining", wait, to=connection.socket_id, namespace=NAMESPACE)
+            rooms.tell(connection, "serverDraining", wait)
         server.drain()
         parts.gaze.flush(timeout=FLUSH_TIMEOUT)
         session_log.flush(FLUSH_TIMEOUT)

@@ -32,8 +32,8 @@ from .entry import TYPES
 
 # How many events one read returns, how many numbers one of some types alone looks through,
 # and how many old documents one transaction numbers.
-AT_ONCE = 64
-_TYPED_AT_ONCE = 512
+WINDOW = 64
+_TYPED_WINDOW = 512
 _UPGRADED_AT_ONCE = 500
 
 _DUPLICATE_KEY = 11000
@@ -158,13 +158,13 @@ class SessionLogRepository(Repository):
         """
         # From the known number on: it may be the last, and the seal.
         before = max(known - 1, 0)
-        end = self._last_within(interview_id, before, AT_ONCE, session) or End(known, False)
-        if end.seq < before + AT_ONCE:
+        end = self._last_within(interview_id, before, WINDOW, session) or End(known, False)
+        if end.seq < before + WINDOW:
             return end
-        low, width = end.seq, AT_ONCE
+        low, width = end.seq, WINDOW
         while self._last_within(interview_id, low + width - 1, 1, session):
             low, width = low + width, width * 4
-        while width > AT_ONCE:
+        while width > WINDOW:
             width //= 2
             if self._last_within(interview_id, low + width - 1, 1, session):
                 low += width
@@ -195,8 +195,8 @@ class SessionLogRepository(Repository):
         return self._durable.find_one({"_id": entry_id}, {"_id": True}) is not None
 
     def next_after(self, interview_id: ObjectId, seq: int) -> list[Stored]:
-        """Return the events that follow number `seq`, in order, at most `AT_ONCE`."""
-        query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + AT_ONCE}}
+        """Return the events that follow number `seq`, in order, at most `WINDOW`."""
+        query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + WINDOW}}
         found = self._durable.find(query, {"seq": True, "sealed": True}).sort("seq", ASCENDING)
         return [Stored(each["seq"], each["_id"], "sealed" in each) for each in found]
 
@@ -205,7 +205,7 @@ class SessionLogRepository(Repository):
         while True:
             found = self.next_after(interview_id, seq)
             yield from found
-            if len(found) < AT_ONCE:
+            if len(found) < WINDOW:
                 return
             seq = found[-1].seq
 
@@ -218,9 +218,9 @@ class SessionLogRepository(Repository):
         """
         query = {"interview": interview_id}
         if types is None:
-            return self._along(query, after, upto, AT_ONCE)
+            return self._along(query, after, upto, WINDOW)
         walks = [
-            self._along({**query, "type": kind}, after, upto, _TYPED_AT_ONCE) for kind in set(types)
+            self._along({**query, "type": kind}, after, upto, _TYPED_WINDOW) for kind in set(types)
         ]
         return merge(*walks, key=lambda document: document["seq"])
 
@@ -255,12 +255,12 @@ class SessionLogRepository(Repository):
         """Return the number of the last event that happened at `moment` or before, or 0.
 
         Events stand by time but for those that came late or from a process whose clock is
-        behind: such are found within `AT_ONCE` numbers of their place.
+        behind: such are found within `WINDOW` numbers of their place.
         """
         last = self.last_seq(interview_id)
         numbers = range(1, last + 1)
         seq = bisect_right(numbers, moment, key=lambda seq: self._time_of(interview_id, seq))
-        end = min(seq + AT_ONCE, last)
+        end = min(seq + WINDOW, last)
         query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": end}}
         for document in self._durable.find(query, {"seq": True, "timestamp": True}):
             if document["timestamp"] <= moment:
@@ -339,15 +339,15 @@ class SessionLogRepository(Repository):
         return len(updates)
 
     def _along(self, query: Document, after: int, upto: int, width: int) -> Iterator[Document]:
-        """Yield what matches `query`, reading `width` numbers and `AT_ONCE` events at a time."""
+        """Yield what matches `query`, reading `width` numbers and `WINDOW` events at a time."""
         while after < upto:
             end = min(after + width, upto)
             numbers = {"$gte": after + 1, "$lte": end}
             found = list(
-                self._durable.find({**query, "seq": numbers}).sort("seq", ASCENDING).limit(AT_ONCE)
+                self._durable.find({**query, "seq": numbers}).sort("seq", ASCENDING).limit(WINDOW)
             )
             yield from found
-            after = found[-1]["seq"] if len(found) == AT_ONCE else end
+            after = found[-1]["seq"] if len(found) == WINDOW else end
 
     def _time_of(self, interview_id: ObjectId, seq: int) -> datetime:
         query = {"interview": interview_id, "seq": seq}

@@ -49,7 +49,7 @@ class LogSealing:
     def receipt(self, interview_id: ObjectId) -> Receipt | None:
         """Return what the seal of a log says, None for one that is not sealed."""
         last = self._repository.last(interview_id)
-        return _receipt_of(last) if last else None
+        return _receipt_of(last) if last and _is_signed(last) else None
 
     def seal(self, interview_id: ObjectId, about: Mapping[str, Any]) -> Receipt:
         """Seal a log, if that has not been done, and return its receipt.
@@ -61,10 +61,9 @@ class LogSealing:
         if not self._session_log.flush(FLUSH_TIMEOUT):
             raise Unavailable
         end = self._close(interview_id)
-        if receipt := _receipt_of(end):
-            return receipt
-        signed = self._repository.sign(end["_id"], self._statement(end, about))
-        return _receipt_of(signed) or {}
+        if not _is_signed(end):
+            end = self._repository.sign(end["_id"], self._statement(end, about))
+        return _receipt_of(end)
 
     def _close(self, interview_id: ObjectId) -> Document:
         """Have the log end, and return its last entry: the seal, or the place of one.
@@ -130,8 +129,10 @@ def _place(interview_id: ObjectId, seq: int) -> Document:
     }
 
 
-def _receipt_of(entry: Document) -> Receipt | None:
-    data = entry.get("data") or {}
-    if not entry.get("sealed") or "signature" not in data:
-        return None
-    return {name: value for name, value in data.items() if name != "event"}
+def _is_signed(entry: Document) -> bool:
+    """Tell whether a log's last entry is its seal, and no mere place of one."""
+    return bool(entry.get("sealed")) and "signature" in entry["data"]
+
+
+def _receipt_of(seal: Document) -> Receipt:
+    return {name: value for name, value in seal["data"].items() if name != "event"}

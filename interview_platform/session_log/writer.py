@@ -23,7 +23,7 @@ from ..core.mongo import Document
 from ..core.promise import Promise, all_done
 from .backlog import Backlog, Log, Waiting
 from .entry import Entry
-from .repository import AT_ONCE, SessionLogRepository, Stopped, Stored
+from .repository import WINDOW, SessionLogRepository, Stopped, Stored
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ class LogWriter:
             # As quick as can be: whoever takes longer than others that write has no turn.
             news = self._repository.next_after(logged.interview_id, logged.last or 0)
             self._take_up(logged, news)
-            if len(news) < AT_ONCE:
+            if len(news) < WINDOW:
                 return logged.last != before
             # Ours are stored in order: where the first is not, none is.
             ours = self._backlog.first(logged)

@@ -41,8 +41,6 @@ class Arrival(NamedTuple):
     stored: Promise[int]
 
     def end(self, outcome: int | Exception) -> None:
-        if self.stored.done():
-            return
         if isinstance(outcome, int):
             self.stored.set_result(outcome)
         else:
