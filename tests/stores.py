@@ -1,5 +1,7 @@
 """The stores that tests run against: one of each a session, and nothing in them a test.
 
+Some tests want one that is theirs alone, to do it harm.
+
 A plugin of pytest, named in `conftest.py`.
 """
 
@@ -74,3 +76,17 @@ def redis_client(redis_db_url: str) -> Iterator[Redis]:
     """A client of the test's own Redis database."""
     with redis.connect(redis_db_url) as client:
         yield client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
+    """A document store of the test's own, which it may stop, kill or fill."""
+    with EmbeddedMongo(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of the test's own, which it may stop or cut off."""
+    with EmbeddedRedis(tmp_path) as store:
+        yield store

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
@@ -27,20 +26,6 @@ from tests.typists import (
     check_kept,
     retype,
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
-    """A store of the test's own, which it may kill."""
-    with EmbeddedMongo(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis of the test's own, which it may cut off."""
-    with EmbeddedRedis(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
@@ -37,13 +37,6 @@ PACE = 0.02
 MOST = 300.0
 
 Dial = Callable[[], SocketPerson]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
-    """A store of the test's own, since it takes long to empty one of so much."""
-    with EmbeddedMongo(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

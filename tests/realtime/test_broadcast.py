@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import Any, Self
@@ -130,13 +129,6 @@ def broadcaster(url: str, heard: list[Message]) -> Iterator[Broadcaster]:
 def redis_client(url: str) -> Iterator[Redis]:
     with redis.connect(url) as client:
         yield client
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis for tests that stop it."""
-    with EmbeddedRedis(tmp_path) as server:
-        yield server
 
 
 def test_a_room_hears_everything_in_order_from_the_moment_it_is_subscribed(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -16,13 +14,6 @@ from interview_platform.local.stores import EmbeddedMongo
 from tests.live import SocketPerson, kill, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import make_settings
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
-    """A store of the test's own, which it may kill."""
-    with EmbeddedMongo(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

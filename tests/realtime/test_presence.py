@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,13 +105,6 @@ def start_house() -> Iterator[StartHouse]:
 @pytest.fixture
 def houses(start_house: StartHouse, redis_db_url: str) -> tuple[House, House]:
     return start_house(redis_db_url), start_house(redis_db_url)
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis that may be taken away."""
-    with EmbeddedRedis(tmp_path) as store:
-        yield store
 
 
 def test_processes_agree_on_who_is_there(houses: tuple[House, House]) -> None:

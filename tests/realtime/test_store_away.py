@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 import requests
@@ -19,13 +18,6 @@ from interview_platform.local.stores import EmbeddedMongo
 from tests.live import DEADLINE, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import PASSWORD, Company, make_settings
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedMongo]:
-    """A store of the test's own, which it may stop."""
-    with EmbeddedMongo(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -21,22 +20,8 @@ from tests.service import PASSWORD, Answer, Company, make_settings
 
 
 @pytest.fixture
-def mongo(tmp_path: Path) -> Iterator[EmbeddedMongo]:
-    """A store of the test's own, which it may stop."""
-    with EmbeddedMongo(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis of the test's own, which it may stop."""
-    with EmbeddedRedis(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def settings(mongo: EmbeddedMongo, own_redis: EmbeddedRedis) -> Settings:
-    return make_settings(mongo.url, "outages", f"{own_redis.url}/0")
+def settings(store: EmbeddedMongo, own_redis: EmbeddedRedis) -> Settings:
+    return make_settings(store.url, "outages", f"{own_redis.url}/0")
 
 
 def test_6_sessions_end_everywhere_while_publishing_is_cut(
@@ -112,14 +97,14 @@ def test_21_rooms_lose_nothing_while_redis_is_away(
 
 
 def test_22_rooms_lose_nothing_that_was_acknowledged_while_the_store_is_away(
-    connect: Connect, meeting: Meeting, start_web: StartWeb, mongo: EmbeddedMongo
+    connect: Connect, meeting: Meeting, start_web: StartWeb, store: EmbeddedMongo
 ) -> None:
     here, there = start_web(), start_web()
     ida, cleo = connect(meeting.interviewer, here.url), connect(meeting.candidate, there.url)
     second = connect(meeting.candidate, here.url)
     for person in (ida, cleo):
         assert person.join(meeting.id)["ok"]
-    mongo.stop()
+    store.stop()
     with ThreadPoolExecutor(10) as pool:
         # Relayed at once, and acknowledged when the store has it.
         said = [
@@ -135,7 +120,7 @@ def test_22_rooms_lose_nothing_that_was_acknowledged_while_the_store_is_away(
         refused = second.client.call("joinRoom", payload, "/interview", timeout=5)
         assert refused["error"]["code"] == "unavailable"
         assert not any(each.done() for each in said)
-        mongo.start()
+        store.start()
         numbers = {each.result()["seq"] for each in said}
     stored = {entry["seq"]: entry["data"]["message"] for entry in meeting.log(type="chat")}
     assert set(stored) == numbers
