@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -16,6 +17,14 @@ MAX_DEPTH = 254
 RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
 """Names that python-socketio gives a meaning of its own, and that no client may send."""
 
+# The head of an event: in which namespace it is, and the number that it is acknowledged by.
+EVENT_HEAD = re.compile(r"(?:2|5\d+-)(?:(/[^,\[]*),)?(\d{0,100})")
+
+# Of that number, where it is read at one go.
+MAX_ID_DIGITS = 15
+
+_EVENT = str(packet.EVENT)
+
 
 class PacketJSON:
     """JSON as packets carry it; both functions take python-socketio's options and ignore them."""
@@ -29,11 +38,6 @@ class PacketJSON:
     def dumps(value: Any, **_: object) -> str:
         """Write JSON as the REST interface does. Raises TypeError for what JSON cannot say."""
         return json.dumps(value).decode()
-
-
-def may_be_sent_on(text: str) -> bool:
-    """Tell whether JSON is surely not nested too deep to be written again; False: perhaps."""
-    return text.count("[") + text.count("{") <= MAX_DEPTH
 
 
 class UnreadableError(ValueError):
@@ -60,15 +64,31 @@ class Packet(packet.Packet):  # type: ignore[misc]
     def _decode(self, encoded_packet: object) -> int:
         if not isinstance(encoded_packet, str):
             raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
-        attachments: int = super().decode(encoded_packet)
+        attachments = 0 if self._read_event(encoded_packet) else super().decode(encoded_packet)
         if not self._well_formed(attachments):
             raise ValueError("not a packet that a client may send")
-        if not may_be_sent_on(encoded_packet):
+        if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
             try:
                 orjson.dumps(self.data)
             except TypeError as error:
                 raise ValueError("nested too deep to be sent on") from error
         return attachments
+
+    def _read_event(self, text: str) -> bool:
+        """Read an event without attachments, which nearly all packets are, at one go.
+
+        False, and nothing read, for all that is not plainly one. Raises ValueError.
+        """
+        head = EVENT_HEAD.match(text)
+        if head is None or text[0] != _EVENT or len(head[2]) > MAX_ID_DIGITS:
+            return False
+        if "?" in (head[1] or "") or head.end() == len(text):
+            return False
+        # The head first: whoever sent what cannot be read is answered by it.
+        self.packet_type, self.namespace = packet.EVENT, head[1]
+        self.id = int(head[2]) if head[2] else None
+        self.data = PacketJSON.loads(text[head.end() :])
+        return True
 
     def _well_formed(self, attachments: int) -> bool:
         binary = self.packet_type in (packet.BINARY_EVENT, packet.BINARY_ACK)

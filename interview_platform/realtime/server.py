@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
@@ -23,7 +22,7 @@ from ..core.promise import Promise
 from .engine import Connection, EngineServer
 from .limits import Limits
 from .outgoing import Outgoing
-from .packets import RESERVED_EVENTS, Packet, PacketJSON, UnreadableError, may_be_sent_on
+from .packets import EVENT_HEAD, Packet, PacketJSON, UnreadableError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -40,12 +39,6 @@ REFUSAL_PAUSE = 0.02
 
 MAX_REFUSALS = 400
 """Events too many, without a rest, after which a client is cut off."""
-
-# Of the number that an event is acknowledged by.
-MAX_ACK_DIGITS = 15
-
-# The head of an event: in which namespace it is, and the number that it is acknowledged by.
-_EVENT_HEAD = re.compile(r"(?:2|5\d+-)(?:(/[^,\[]*),)?(\d{0,100})")
 
 log = logging.getLogger(__name__)
 
@@ -155,36 +148,13 @@ class Server(socketio.Server):  # type: ignore[misc]
             return
         try:
             self._check_attachment(eio_sid, data)
-            if not self._take_event(eio_sid, data):
-                super()._handle_eio_message(eio_sid, data)
+            super()._handle_eio_message(eio_sid, data)
         except ValueError as error:
             log.debug("%s: refused a packet: %s", eio_sid, error)
             unfinished = self._binary_packet.pop(eio_sid, None)
             refused = error.packet if isinstance(error, UnreadableError) else unfinished
             if refused is not None:
                 self._refuse(eio_sid, refused)
-
-    def _take_event(self, eio_sid: str, data: str | bytes) -> bool:
-        """Handle an event without attachments, which nearly all are; False for all else.
-
-        It takes what `Packet` does: whatever is not plainly well formed is left to that.
-        """
-        if not isinstance(data, str) or not data.startswith(str(EVENT)):
-            return False
-        head = _EVENT_HEAD.match(data)
-        if head is None or len(head[2]) > MAX_ACK_DIGITS or "?" in (head[1] or ""):
-            return False
-        body = data[head.end() :]
-        try:
-            content = PacketJSON.loads(body)
-        except ValueError:
-            return False
-        match content:
-            case [str(name), *_] if name not in RESERVED_EVENTS and may_be_sent_on(body):
-                number = int(head[2]) if head[2] else None
-                self._handle_event(eio_sid, head[1], number, content)
-                return True
-        return False
 
     def _may_send(self, connection: Connection, data: str | bytes) -> bool:
         """Tell whether a message is handled, before anything is made of it."""
@@ -216,7 +186,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             log.info("%s: cut off, it floods", connection.sid)
             connection.cut()
             return
-        head = _EVENT_HEAD.match(data) if isinstance(data, str) else None
+        head = EVENT_HEAD.match(data) if isinstance(data, str) else None
         if head and head[2]:
             refusal = self._on_failure(TooManyRequests(1, "Too many events, send fewer"))
             self._acknowledge(connection.sid, head[1] or "/", int(head[2]), refusal)
