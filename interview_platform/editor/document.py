@@ -50,8 +50,6 @@ class Document:
         # Updates that came before what they rest on. The library would keep them as well, but
         # mixes them into the states and the changes that it tells, and loses some on the way.
         self._early: dict[bytes, Update] = {}
-        # Which update is being worked in.
-        self._current = EMPTY
         self._tell: Callable[[bytes, Delta], None] | None = None
         self._begin()
 
@@ -176,20 +174,22 @@ class Document:
             yield
         finally:
             self._tell = None
-            self._text.unobserve(self._watching)
+            self._watching.drop()
 
     def _watch(self) -> None:
-        def hear(event: Any) -> None:
-            if self._tell:
-                self._tell(self._current, event.delta)
-
-        self._watching = self._text.observe(hear)
+        # The library's own subscription: what it makes of an event beside the change costs
+        # more than working in a keystroke.
+        self._watching = self._text.integrated.observe(
+            lambda event: self._changes.append(event.delta)
+        )
 
     def _begin(self) -> None:
         """Make the document anew, out of what it is known to have held."""
         # Of 32 bits, as Yjs has them: an id stands in an update for every edit.
         self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
         self._text = self._doc.get(ROOT, type=Text)
+        # Of the text, by the update at hand.
+        self._changes: list[Delta] = []
         for part in self._parts:
             self._doc.apply_update(part)
         self._survey()
@@ -241,7 +241,6 @@ class Document:
 
     def _merge(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
-        self._current = update
         change = partial(self._doc.apply_update, update)
         known = self._clocks
         if content.structs and all(
@@ -250,8 +249,12 @@ class Document:
             # All of it is new: nobody has to watch what it changes.
             with self._restoring():
                 change()
-            return self._note(update, content)
-        return self._note(self._safely(change))
+            new = self._note(update, content)
+        else:
+            new = self._note(self._safely(change))
+        if self._tell and self._changes:
+            self._tell(update, self._changes.pop())
+        return new
 
     def _catch_up(self) -> Iterator[bytes]:
         """Work in the early updates that rest on what is here by now; yields what was new."""

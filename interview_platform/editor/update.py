@@ -129,8 +129,9 @@ def _read_structs(data: bytes, structs: list[Struct]) -> int:
     clients, at = _number(data, 0)
     seen = set()
     for _ in range(clients):
-        count, at = _number(data, at)
-        client, at = _number(data, at)
+        count, begin = _number(data, at)
+        client, at = _number(data, begin)
+        spelled = data[begin:at]
         clock, at = _number(data, at)
         if client in seen or client > _MAX_CLIENT or clock > _MAX_CLOCK:
             raise _refusal("Names a client twice, or one that cannot be.")
@@ -143,14 +144,20 @@ def _read_structs(data: bytes, structs: list[Struct]) -> int:
             text: str | None = None
             left = right = None
             if kind in (_STRING, _DELETED):
+                # Most stand beside what the same client wrote, whose long name need not be
+                # read again and again.
                 if info & _HAS_LEFT:
-                    origin, at = _number(data, at)
-                    number, at = _number(data, at)
-                    left = (origin, number)
+                    if data.startswith(spelled, at):
+                        number, at = _number(data, at + len(spelled))
+                        left = (client, number)
+                    else:
+                        left, at = _id(data, at)
                 if info & _HAS_RIGHT:
-                    origin, at = _number(data, at)
-                    number, at = _number(data, at)
-                    right = (origin, number)
+                    if data.startswith(spelled, at):
+                        number, at = _number(data, at + len(spelled))
+                        right = (client, number)
+                    else:
+                        right, at = _id(data, at)
                 if not (left or right):
                     if data[at : at + len(_PARENT)] != _PARENT:
                         raise _refusal(f"Edits something else than the text {ROOT!r}.")
@@ -202,6 +209,13 @@ def _read_deletions(data: bytes, at: int) -> tuple[list[Deletion], int]:
     return deletions, at
 
 
+def _id(data: bytes, at: int) -> tuple[Id, int]:
+    """Return the id at `at`, and where it ends."""
+    client, at = _number(data, at)
+    clock, at = _number(data, at)
+    return (client, clock), at
+
+
 def _spelled(number: int) -> bytes:
     """Write what `_number` reads."""
     spelled = bytearray()
@@ -214,18 +228,18 @@ def _spelled(number: int) -> bytes:
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
     """Return the number at `at`, seven bits a byte with the lowest first, and where it ends."""
-    byte = data[at]
+    value = data[at]
     at += 1
-    if byte < 0x80:
-        return byte, at
-    value = byte & 0x7F
+    if value < 0x80:
+        return value, at
+    value &= 0x7F
     shift = 7
     while True:
         byte = data[at]
         at += 1
-        value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return value | byte << shift, at
+        value |= (byte & 0x7F) << shift
         shift += 7
         if shift > 49:
             raise _refusal("Holds a number that is too large.")
