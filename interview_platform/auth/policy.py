@@ -33,11 +33,8 @@ class Rule:
     candidate: Reach | None = None
 
     def reach(self, role: Role) -> Reach | None:
-        return {
-            Role.ADMIN: self.admin,
-            Role.INTERVIEWER: self.interviewer,
-            Role.CANDIDATE: self.candidate,
-        }[role]
+        reach: Reach | None = getattr(self, role)
+        return reach
 
 
 ANYONE = Rule(public=True)

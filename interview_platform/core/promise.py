@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from threading import Event, Lock
+from threading import Event
 from time import monotonic
 from typing import Generic, TypeVar, cast
 
@@ -13,90 +13,83 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
-# One for all: it is held for less than a microsecond.
-_lock = Lock()
-
 
 class Promise(Generic[T]):
     """A value to come, or an error.
 
-    As `concurrent.futures.Future`, without cancelling, and without a condition variable
-    each, which under gevent costs more than relaying a message does. The first outcome
-    holds. Any thread may end a promise; callbacks run there, or at once where it has ended,
-    and must not block.
+    As `concurrent.futures.Future`, without cancelling, and without a lock or a condition
+    variable each, which under gevent cost more than relaying a message does: lists take and
+    give one thing at a time, whichever thread asks. The first outcome holds. Any thread may
+    end a promise; callbacks run there, or at once where it has ended, and must not block.
     """
 
-    __slots__ = ("_callbacks", "_error", "_value")
+    __slots__ = ("_callbacks", "_outcomes")
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[[Promise[T]], object]] | None = []
-        self._value: T | None = None
-        self._error: Exception | None = None
+        self._callbacks: list[Callable[[Promise[T]], object]] = []
+        # Of those who ended it; all but the first are of no account.
+        self._outcomes: list[tuple[T | None, Exception | None]] = []
 
     def done(self) -> bool:
-        return self._callbacks is None
+        return bool(self._outcomes)
 
     def result(self, timeout: float | None = None) -> T:
         """Wait for the value and return it; raises the error, or TimeoutError after `timeout` s."""
-        self._wait(timeout)
-        if self._error is not None:
-            raise self._error
-        return cast(T, self._value)
+        value, error = self._outcome(timeout)
+        if error is not None:
+            raise error
+        return cast(T, value)
 
     def exception(self, timeout: float | None = None) -> Exception | None:
         """Wait for the outcome and return the error, None for a value; raises TimeoutError."""
-        self._wait(timeout)
-        return self._error
+        return self._outcome(timeout)[1]
 
     def add_done_callback(self, callback: Callable[[Promise[T]], object]) -> None:
-        with _lock:
-            if self._callbacks is not None:
-                self._callbacks.append(callback)
-                return
-        self._call(callback)
+        self._callbacks.append(callback)
+        if self._outcomes:
+            self._call_back()
 
     def then(self, make: Callable[[T], U]) -> Promise[U]:
         """Return the promise of what `make` makes of the value; an error stays what it is."""
         made: Promise[U] = Promise()
 
-        def end(_: Promise[T]) -> None:
-            if self._error is not None:
-                made.set_exception(self._error)
+        def end(done: Promise[T]) -> None:
+            value, error = done._outcomes[0]
+            if error is not None:
+                made.set_exception(error)
             else:
-                made.set_result(make(cast(T, self._value)))
+                made.set_result(make(cast(T, value)))
 
         self.add_done_callback(end)
         return made
 
     def set_result(self, value: T) -> None:
-        self._end(value, None)
+        self._outcomes.append((value, None))
+        self._call_back()
 
     def set_exception(self, error: Exception) -> None:
-        self._end(None, error)
+        self._outcomes.append((None, error))
+        self._call_back()
 
-    def _end(self, value: T | None, error: Exception | None) -> None:
-        with _lock:
-            callbacks = self._callbacks
-            if callbacks is None:
+    def _call_back(self) -> None:
+        """Call whoever waits; of several threads that do, each callback is one's."""
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop(0)
+            except IndexError:
                 return
-            self._value, self._error = value, error
-            self._callbacks = None
-        for callback in callbacks:
-            self._call(callback)
+            try:
+                callback(self)
+            except Exception:
+                log.exception("a promise's callback failed")
 
-    def _call(self, callback: Callable[[Promise[T]], object]) -> None:
-        try:
-            callback(self)
-        except Exception:
-            log.exception("a promise's callback failed")
-
-    def _wait(self, timeout: float | None) -> None:
-        if self._callbacks is None:
-            return
-        ended = Event()
-        self.add_done_callback(lambda _: ended.set())
-        if not ended.wait(timeout):
-            raise TimeoutError
+    def _outcome(self, timeout: float | None) -> tuple[T | None, Exception | None]:
+        if not self._outcomes:
+            ended = Event()
+            self.add_done_callback(lambda _: ended.set())
+            if not ended.wait(timeout):
+                raise TimeoutError
+        return self._outcomes[0]
 
 
 def all_done(promises: Collection[Promise[T]], timeout: float | None = None) -> bool:

@@ -31,9 +31,10 @@ class Bucket:
     def level(self) -> float:
         """How many tokens there are; below zero, how many are owed."""
         now = monotonic()
-        self._level = min(self.burst, self._level + (now - self._at) * self.rate)
+        level = self._level + (now - self._at) * self.rate
         self._at = now
-        return self._level
+        self._level = level = level if level < self.burst else self.burst
+        return level
 
     @property
     def full(self) -> bool:
@@ -49,8 +50,8 @@ class Bucket:
 
     def owe(self, amount: float) -> float:
         """Take `amount` tokens, there or not; returns the seconds until none are owed."""
-        self._level = self.level - amount
-        return max(0.0, -self._level / self.rate)
+        self._level = level = self.level - amount
+        return -level / self.rate if level < 0 else 0.0
 
 
 class SharedBucket(Bucket):

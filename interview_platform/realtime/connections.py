@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from ..auth.model import Actor, Role
+from ..session_log.service import frozen
 from .shown import Shown
 
 
@@ -37,16 +38,18 @@ class Connection:
     expires_at: datetime
     joined: dict[ObjectId, Membership] = field(default_factory=dict)
     waiting: dict[ObjectId, Membership] = field(default_factory=dict)
+    # Who acts, as the session log has it.
+    actor_entry: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        actor = self.actor
+        self.actor_entry = frozen(
+            {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
+        )
 
     @property
     def is_staff(self) -> bool:
         return self.actor.role is not Role.CANDIDATE
-
-    @property
-    def actor_entry(self) -> dict[str, object]:
-        """Return who acts, as the session log has it."""
-        actor = self.actor
-        return {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
 
 
 class Connections:

@@ -194,14 +194,18 @@ class Editing:
             else:
                 logged, new = self._take_snapshot(hosted, replica, connection, event)
         if new is not None:
-            actor = connection.actor_entry
+            actor = connection.actor
             self._rooms.say(
                 room_of(event.interview_id),
                 EDIT,
                 {
                     "id": str(logged.id),
                     "update": new,
-                    "actor": {**actor, "userId": str(actor["userId"])},
+                    "actor": {
+                        "userId": str(actor.user_id),
+                        "name": actor.name,
+                        "role": str(actor.role),
+                    },
                 },
                 skip=connection.socket_id,
             )

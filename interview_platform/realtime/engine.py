@@ -35,6 +35,8 @@ MAX_PACKETS_POSTED = 1_000
 
 LOOK_EVERY = 1.0  # seconds
 
+_MESSAGE = str(MESSAGE)
+
 log = logging.getLogger(__name__)
 
 
@@ -100,14 +102,18 @@ class Connection(Socket):  # type: ignore[misc]
         self.queue.sent(taken)
         return [packet for outgoing in taken for packet in outgoing.packets]
 
-    def receive(self, pkt: Packet) -> None:
-        """Handle a packet of the client's."""
-        if pkt.packet_type == MESSAGE:
-            self.server._trigger_event("message", self.sid, pkt.data, run_async=False)
-        elif pkt.packet_type == PONG:
+    def receive(self, packet: str | bytes) -> None:
+        """Handle a packet of the client's. Raises ValueError for what is none."""
+        if isinstance(packet, bytes):
+            self.server.deliver(self, packet)
+        elif packet.startswith(_MESSAGE):
+            self.server.deliver(self, packet[1:])
+        elif packet.startswith("b"):
+            self.server.deliver(self, b64decode(packet[1:], validate=True))
+        elif int(packet[:1]) == PONG:
             self._pong_by = None
             self._ping_at = monotonic() + self.server.ping_interval
-        elif pkt.packet_type == CLOSE:
+        elif int(packet[:1]) == CLOSE:
             self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
 
     def handle_post_request(self, environ: WSGIEnvironment) -> None:
@@ -119,11 +125,10 @@ class Connection(Socket):  # type: ignore[misc]
             parts = environ["wsgi.input"].read(size).decode().split("\x1e")
             if len(parts) > MAX_PACKETS_POSTED:
                 raise ValueError("too many packets")
-            packets = [_read(part) for part in parts]
+            for part in parts:
+                self.receive(part)
         except ValueError as error:
             raise EngineIOError from error
-        for packet in packets:
-            self.receive(packet)
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
         """Close the connection; with `abort`, without telling the client. Never waits for it."""
@@ -209,7 +214,7 @@ class Connection(Socket):  # type: ignore[misc]
             return
         self._wake()
         while (message := websocket.wait()) is not None:
-            self.receive(_read(message))
+            self.receive(message)
         self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
 
     def _upgrade(self, websocket: WebSocket) -> bool:
@@ -227,9 +232,13 @@ class Connection(Socket):  # type: ignore[misc]
 
 
 class EngineServer(engineio.Server):  # type: ignore[misc]
-    """Engine.IO over `core.websocket`, which never waits for a client that does not read."""
+    """Engine.IO over `core.websocket`, which never waits for a client that does not read.
+
+    `deliver` is called with the messages that a connection brings, and must not raise.
+    """
 
     sockets: dict[str, Connection]
+    deliver: Callable[[Connection, str | bytes], None]
     _async: dict[str, Any]
 
     def __init__(self, limits: Limits, **options: Any) -> None:
@@ -291,18 +300,6 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             now = monotonic()
             for connection in list(self.sockets.values()):
                 connection.look_after(now)
-
-
-def _read(message: str | bytes) -> Packet:
-    """Return the packet that `message` holds; its text is left to Socket.IO to parse.
-
-    Raises ValueError for what is none.
-    """
-    if isinstance(message, bytes):
-        return Packet(MESSAGE, message)
-    if message.startswith("b"):
-        return Packet(MESSAGE, b64decode(message[1:], validate=True))
-    return Packet(int(message[:1]), message[1:])
 
 
 def _websocket_transport(

@@ -6,6 +6,7 @@ A struct's constraints are the wire contract's; what does not fit is refused who
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -29,6 +30,10 @@ _FIELD = (
 Payload = TypeVar("Payload", bound=Struct)
 
 
+# One object for one interview: to look it up is to compare nothing.
+_id_of = lru_cache(maxsize=10_000)(ObjectId)
+
+
 class RoomEvent(Struct, forbid_unknown_fields=True):
     """What every event of a room says: which interview it belongs to."""
 
@@ -36,7 +41,7 @@ class RoomEvent(Struct, forbid_unknown_fields=True):
 
     @property
     def interview_id(self) -> ObjectId:
-        return ObjectId(self.interviewId)
+        return _id_of(self.interviewId)
 
 
 def load(kind: type[Payload], payload: object) -> Payload:

@@ -83,6 +83,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             limits=limits,
             **options,
         )
+        self.eio.deliver = self._take
         self._on_failure = on_failure
         self._limits = limits
         self._draining = False
@@ -142,19 +143,21 @@ class Server(socketio.Server):  # type: ignore[misc]
         self._draining = True
         Pool(CLOSING_AT_ONCE).map(_close, list(self.eio.sockets.values()))
 
-    def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        connection = self.eio.sockets.get(eio_sid)
-        if connection is None or not self._may_send(connection, data):
-            return
+    def _take(self, connection: Connection, data: str | bytes) -> None:
+        """Handle a packet of a client's, or an attachment of one."""
+        eio_sid = connection.sid
         try:
-            self._check_attachment(eio_sid, data)
-            super()._handle_eio_message(eio_sid, data)
+            if self._may_send(connection, data):
+                self._check_attachment(eio_sid, data)
+                self._handle_eio_message(eio_sid, data)
         except ValueError as error:
             log.debug("%s: refused a packet: %s", eio_sid, error)
             unfinished = self._binary_packet.pop(eio_sid, None)
             refused = error.packet if isinstance(error, UnreadableError) else unfinished
             if refused is not None:
                 self._refuse(eio_sid, refused)
+        except Exception:
+            log.exception("A packet was not handled")
 
     def _may_send(self, connection: Connection, data: str | bytes) -> bool:
         """Tell whether a message is handled, before anything is made of it."""
@@ -192,7 +195,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             self._acknowledge(connection.sid, head[1] or "/", int(head[2]), refusal)
         gevent.sleep(REFUSAL_PAUSE)
 
-    def _check_attachment(self, eio_sid: str, data: Any) -> None:
+    def _check_attachment(self, eio_sid: str, data: str | bytes) -> None:
         waiting = self._binary_packet.get(eio_sid)
         if waiting is not None and isinstance(data, bytes):
             if len(data) + sum(map(len, waiting.attachments)) > self.eio.max_http_buffer_size:
@@ -258,6 +261,25 @@ class Server(socketio.Server):  # type: ignore[misc]
         if connection is not None:
             self._release(connection)
 
+    def _handle_event(
+        self,
+        eio_sid: str,
+        namespace: str | None,
+        ack_id: int | None,
+        data: list[Any],
+    ) -> None:
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if sid is None or not self.manager.is_connected(sid, namespace):
+            return
+        answer = self._trigger_event(data[0], namespace, sid, *data[1:])
+        if isinstance(answer, Promise):
+            answer.add_done_callback(
+                lambda done: self._acknowledge(eio_sid, namespace, ack_id, self._outcome(done))
+            )
+        elif answer is not self.not_handled:
+            self._acknowledge(eio_sid, namespace, ack_id, answer)
+
     def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         try:
             return super()._trigger_event(event, namespace, *args)
@@ -268,23 +290,6 @@ class Server(socketio.Server):  # type: ignore[misc]
                 raise
             log.exception("The %s handler failed", event)
             return False
-
-    def _handle_event_internal(
-        self,
-        server: object,
-        sid: str,
-        eio_sid: str,
-        data: list[Any],
-        namespace: str,
-        ack_id: int | None,
-    ) -> None:
-        answer = self._trigger_event(data[0], namespace, sid, *data[1:])
-        if isinstance(answer, Promise):
-            answer.add_done_callback(
-                lambda done: self._acknowledge(eio_sid, namespace, ack_id, self._outcome(done))
-            )
-        elif answer is not self.not_handled:
-            self._acknowledge(eio_sid, namespace, ack_id, answer)
 
     def _outcome(self, done: Promise[object]) -> object:
         try:
