@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.lock import Semaphore
+from gevent.socket import wait
 from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
@@ -106,12 +107,12 @@ class WebSocket:
 
     def wait(self) -> str | bytes | None:
         """Return the next message, or None once the connection is closed."""
-        if monotonic() - self._turn_began > TURN:
-            # A peer with much to say must not have the hub to itself.
+        if self._messages and monotonic() - self._turn_began > TURN:
             gevent.sleep(0)
             self._turn_began = monotonic()
         while not self._messages and self._protocol.state is State.OPEN:
             self._receive()
+            self._turn_began = monotonic()
         return self._messages.popleft() if self._messages else None
 
     def write(self, frames: bytes) -> None:
@@ -170,6 +171,7 @@ class WebSocket:
 
     def _receive(self) -> None:
         try:
+            self._wait_readable()
             data = self._socket.recv(RECEIVE_BYTES)
         except OSError:
             data = b""
@@ -187,6 +189,16 @@ class WebSocket:
                 self._flush()
         if delay := self._pace.owe(frames):
             gevent.sleep(delay)
+
+    def _wait_readable(self) -> None:
+        """Give others their turn, until the peer has sent something.
+
+        A peer with much to say must not have the hub to itself, and of others there is hardly
+        ever something yet: to read first would be in vain.
+        """
+        decrypted = getattr(self._socket, "pending", None)
+        if decrypted is None or not decrypted():
+            wait(self._socket._read_event)  # type: ignore[attr-defined]
 
     def _take(self, data: bytes) -> int:
         """Take what has arrived, and return how many frames were whole with it.

@@ -65,7 +65,7 @@ class Packet(packet.Packet):  # type: ignore[misc]
         if not isinstance(encoded_packet, str):
             raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
         attachments = 0 if self._read_event(encoded_packet) else super().decode(encoded_packet)
-        if not self._well_formed(attachments):
+        if not self._is_well_formed(attachments):
             raise ValueError("not a packet that a client may send")
         if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
             try:
@@ -90,13 +90,15 @@ class Packet(packet.Packet):  # type: ignore[misc]
         self.data = PacketJSON.loads(text[head.end() :])
         return True
 
-    def _well_formed(self, attachments: int) -> bool:
+    def _is_well_formed(self, attachments: int) -> bool:
+        if self.packet_type == packet.EVENT and not attachments:
+            return _is_event(self.data)
         binary = self.packet_type in (packet.BINARY_EVENT, packet.BINARY_ACK)
         if binary != (0 < attachments <= MAX_ATTACHMENTS):
             return False
         match self.packet_type, self.data:
-            case ((packet.EVENT | packet.BINARY_EVENT), [str(name), *_]):
-                return name not in RESERVED_EVENTS
+            case packet.BINARY_EVENT, data:
+                return _is_event(data)
             case ((packet.ACK | packet.BINARY_ACK), [*_]):
                 return self.id is not None
             case packet.CONNECT, (None | {}):
@@ -130,3 +132,10 @@ class Packet(packet.Packet):  # type: ignore[misc]
         if unplaced:
             raise ValueError("an attachment without a placeholder")
         return whole
+
+
+def _is_event(data: object) -> bool:
+    """Tell whether `data` is a list that starts with a name that a client may use."""
+    if not isinstance(data, list) or not data:
+        return False
+    return isinstance(data[0], str) and data[0] not in RESERVED_EVENTS

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId, encode
 from bson.errors import BSONError
@@ -28,8 +27,7 @@ SALT_BYTES = 16
 _FRAME = 240
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened: its type, who did it, what it says, and when (None: now)."""
 
     type: str
@@ -38,8 +36,7 @@ class Event:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event made ready to be stored: everything of its document but `seq`."""
 
     document: Document
