@@ -172,19 +172,24 @@ class GazeRecorder:
             self._changed.notify()
 
     def _check_consent(self, interview_id: ObjectId) -> None:
+        watch = self._watches.get(interview_id)
+        if watch is None or time.monotonic() - watch.asked_at >= REREAD:
+            watch = self._ask(interview_id)
+        if not (watch.consent.gaze if watch.consent else not self._require_consent):
+            raise Forbidden(NEEDS_CONSENT)
+
+    def _ask(self, interview_id: ObjectId) -> _Watch:
+        """Ask for the interview's consent anew."""
         with self._changed:
             watch = self._watch(interview_id)
             changes = watch.changes
-            fresh = time.monotonic() - watch.asked_at < REREAD
-        if not fresh:
-            asked_at = time.monotonic()
-            consent = self._consents.current(interview_id)
-            with self._changed:
-                watch.consent = consent
-                if watch.changes == changes:
-                    watch.asked_at = asked_at
-        if not (watch.consent.gaze if watch.consent else not self._require_consent):
-            raise Forbidden(NEEDS_CONSENT)
+        asked_at = time.monotonic()
+        consent = self._consents.current(interview_id)
+        with self._changed:
+            watch.consent = consent
+            if watch.changes == changes:
+                watch.asked_at = asked_at
+        return watch
 
     # Under the lock:
 

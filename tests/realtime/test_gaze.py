@@ -255,6 +255,8 @@ def test_sixty_a_second_holds_over_events_and_time_does_not_go_back(
     assert refusal(gaze.look(60)) is None
     # Refused ones have left no trace, not even in the pace.
     assert refusal(gaze.look(60)) is None
+    cleo.call("chatMessage", {"interviewId": meeting.id, "message": "after"})
+    ida.next("chatMessage")
     assert len(ida.all("eyeTracking")) == 3
 
 
