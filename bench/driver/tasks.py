@@ -10,7 +10,7 @@ from ..processes import memory
 from .calls import Calls
 from .loop import Loop
 from .meter import Costs
-from .rooms import AT_ONCE, Rooms, Seat, take_seats
+from .rooms import Rooms, Seat, take_seats
 from .target import Target
 
 DRAIN = 15.0
@@ -21,6 +21,9 @@ SETTLE = 2.0
 
 BETWEEN = 0.05
 """Seconds for which those who are in are listened to between two batches of newcomers."""
+
+NEWCOMERS = 10
+"""Sockets that come into a crowd side by side, while the service keeps up those who are in."""
 
 Task = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -87,8 +90,8 @@ def crowd(told: dict[str, Any]) -> dict[str, Any]:
     held = []
     for step in range(told["steps"]):
         newcomers = seats[step * size : (step + 1) * size]
-        for start in range(0, size, AT_ONCE):
-            for seated in take_seats(target, newcomers[start : start + AT_ONCE]):
+        for start in range(0, size, NEWCOMERS):
+            for seated in take_seats(target, newcomers[start : start + NEWCOMERS]):
                 seated.client.run_in(loop, lambda packet: None)
                 held.append(seated.client)
             # Those who are in are asked for signs of life meanwhile.
