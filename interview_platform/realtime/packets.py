@@ -17,13 +17,15 @@ MAX_DEPTH = 254
 RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
 """Names that python-socketio gives a meaning of its own, and that no client may send."""
 
-# The head of an event: in which namespace it is, and the number that it is acknowledged by.
-EVENT_HEAD = re.compile(r"(?:2|5\d+-)(?:(/[^,\[]*),)?(\d{0,100})")
+# The head of an event: how many attachments it has, in which namespace it is, and the number
+# that it is acknowledged by.
+EVENT_HEAD = re.compile(
+    r"(?:2|5(?P<attachments>\d{1,10})-)(?:(?P<namespace>/[^,\[]*),)?(?P<id>\d{0,100})",
+    re.ASCII,
+)
 
 # Of that number, where it is read at one go.
 MAX_ID_DIGITS = 15
-
-_EVENT = str(packet.EVENT)
 
 
 class PacketJSON:
@@ -64,7 +66,9 @@ class Packet(packet.Packet):  # type: ignore[misc]
     def _decode(self, encoded_packet: object) -> int:
         if not isinstance(encoded_packet, str):
             raise ValueError("a packet starts as text")  # noqa: TRY004 - refused as any other is
-        attachments = 0 if self._read_event(encoded_packet) else super().decode(encoded_packet)
+        attachments = self._read_event(encoded_packet)
+        if attachments is None:
+            attachments = super().decode(encoded_packet)
         if not self._is_well_formed(attachments):
             raise ValueError("not a packet that a client may send")
         if encoded_packet.count("[") + encoded_packet.count("{") > MAX_DEPTH:
@@ -74,21 +78,23 @@ class Packet(packet.Packet):  # type: ignore[misc]
                 raise ValueError("nested too deep to be sent on") from error
         return attachments
 
-    def _read_event(self, text: str) -> bool:
-        """Read an event without attachments, which nearly all packets are, at one go.
+    def _read_event(self, text: str) -> int | None:
+        """Read an event, which nearly all packets are, at one go; returns its attachments' number.
 
-        False, and nothing read, for all that is not plainly one. Raises ValueError.
+        None, and nothing read, for all that is not plainly one. Raises ValueError.
         """
         head = EVENT_HEAD.match(text)
-        if head is None or text[0] != _EVENT or len(head[2]) > MAX_ID_DIGITS:
-            return False
-        if "?" in (head[1] or "") or head.end() == len(text):
-            return False
+        if head is None or head.end() == len(text) or len(head["id"]) > MAX_ID_DIGITS:
+            return None
+        attachments, namespace, number = head.groups()
+        if namespace and "?" in namespace:
+            return None
         # The head first: whoever sent what cannot be read is answered by it.
-        self.packet_type, self.namespace = packet.EVENT, head[1]
-        self.id = int(head[2]) if head[2] else None
+        self.packet_type = packet.BINARY_EVENT if attachments else packet.EVENT
+        self.namespace = namespace
+        self.id = int(number) if number else None
         self.data = PacketJSON.loads(text[head.end() :])
-        return True
+        return int(attachments or 0)
 
     def _is_well_formed(self, attachments: int) -> bool:
         if self.packet_type == packet.EVENT and not attachments:

@@ -190,9 +190,9 @@ class Server(socketio.Server):  # type: ignore[misc]
             connection.cut()
             return
         head = EVENT_HEAD.match(data) if isinstance(data, str) else None
-        if head and head[2]:
+        if head and head["id"]:
             refusal = self._on_failure(TooManyRequests(1, "Too many events, send fewer"))
-            self._acknowledge(connection.sid, head[1] or "/", int(head[2]), refusal)
+            self._acknowledge(connection.sid, head["namespace"] or "/", int(head["id"]), refusal)
         gevent.sleep(REFUSAL_PAUSE)
 
     def _check_attachment(self, eio_sid: str, data: str | bytes) -> None:
