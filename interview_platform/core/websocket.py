@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
@@ -66,7 +65,8 @@ class WebSocket:
         self._protocol = ServerProtocol(
             state=State.OPEN, extensions=None, max_size=max_size, logger=_protocol_log
         )
-        self._messages: deque[str | bytes] = deque()
+        # A list, since it is empty nearly always, and then the smallest there is.
+        self._messages: list[str | bytes] = []
         self._max_size = max_size
         # What has arrived of frames that are not whole yet, while the peer sends none but
         # plain ones: whole messages and control frames.
@@ -85,7 +85,7 @@ class WebSocket:
         """For how many seconds the peer has taken nothing of what it is being sent."""
         return monotonic() - self._offered_at if self._offered_at else 0.0
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = self._protocol.accept(_request(environ))
         if response.status_code != 101:
             headers = [
@@ -93,14 +93,17 @@ class WebSocket:
             ]
             start_response(f"{response.status_code} {response.reason_phrase}", headers)
             return (bytes(response.body),)
+        under_gunicorn = "gunicorn.socket" in environ
         self._socket = _socket_of(environ)
         self._socket.settimeout(None)
         try:
             self._write(response.serialize())
+            # Whoever called holds it for as long as the connection lasts.
+            environ.clear()
             self._handler(self)
         finally:
             self._finish()
-        if "gunicorn.socket" in environ:
+        if under_gunicorn:
             # So gunicorn is told that the connection speaks HTTP no more.
             raise StopIteration
         return ()
@@ -113,7 +116,7 @@ class WebSocket:
         while not self._messages and self._protocol.state is State.OPEN:
             self._receive()
             self._turn_began = monotonic()
-        return self._messages.popleft() if self._messages else None
+        return self._messages.pop(0) if self._messages else None
 
     def write(self, frames: bytes) -> None:
         """Send whole frames that are ready, and wait until the peer takes them.

@@ -321,7 +321,7 @@ def _websocket_transport(
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            return WebSocket(run, server.max_http_buffer_size)(environ, start_response)
+            return WebSocket(run, server.max_http_buffer_size).serve(environ, start_response)
         finally:
             if not connection.connected:
                 fail()

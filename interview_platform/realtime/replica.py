@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import NamedTuple, Self
@@ -40,7 +39,8 @@ class Replica:
         self.showing = False
         self._spread = spread
         self._lock = Lock()
-        self._heard: deque[Heard] = deque()
+        # A list, since it is empty nearly always.
+        self._heard: list[Heard] = []
 
     def __enter__(self) -> Self:
         self._lock.acquire()
@@ -59,7 +59,7 @@ class Replica:
 
     def _catch_up(self) -> None:
         while self._heard:
-            update, skip = self._heard.popleft()
+            update, skip = self._heard.pop(0)
             try:
                 new = self.document.apply(update, trusted=True)
             except ServiceError as error:
