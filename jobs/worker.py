@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from threading import Semaphore, Thread
 from types import FrameType
 from typing import Any, NoReturn, cast
 
@@ -20,16 +21,18 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
-from rq.worker import HerokuWorker
+from rq.timeouts import TimerDeathPenalty
+from rq.worker import SimpleWorker
 
 from interview_platform.core import logging as service_logging
 from interview_platform.core import redis
 from interview_platform.core.queueing import JobQueue, notification_queue
 from interview_platform.core.settings import Settings, SettingsError
 
-# Imported before the fork, so that a job does not pay for it.
+from . import context, notifications
+
+# Named by what is enqueued, and loaded before it is.
 from . import maintenance as maintenance
-from . import notifications
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,13 @@ SWEEP = "jobs.maintenance.sweep"
 WORKER_TTL = 25
 MAINTENANCE_INTERVAL = 5
 REDIS_RETRY_INTERVAL = 1
+# How often a worker whose threads are all at work looks whether it shall stop.
+LOOK_INTERVAL = 0.5
+# What jobs get to end when the worker is told to; a platform kills it after 10 s or more.
+STOP_WITHIN = 8.0
+
+SIDE_BY_SIDE = 16
+"""Jobs that one worker has at work: each waits for a provider nearly all of its time."""
 
 
 class Scheduler(RQScheduler):
@@ -54,10 +64,15 @@ class Scheduler(RQScheduler):
         super().heartbeat()
 
 
-class NotificationWorker(HerokuWorker):
-    """Works on one queue, forks for each job, and has the outbox swept every few seconds."""
+class NotificationWorker(SimpleWorker):
+    """Works on one queue, on several jobs side by side, and has the outbox swept now and then.
+
+    Each job has a thread of its own. What is killed with the process is found by the sweep.
+    """
 
     max_connection_wait_time = float(MAINTENANCE_INTERVAL)
+    # Signals, which RQ times jobs by where it forks, reach the main thread alone.
+    death_penalty_class = TimerDeathPenalty
 
     def __init__(self, connection: Redis) -> None:
         super().__init__(
@@ -70,6 +85,7 @@ class NotificationWorker(HerokuWorker):
         )
         self.stopping = False
         self._jobs = JobQueue(connection)
+        self._free = Semaphore(SIDE_BY_SIDE)
 
     @property
     def dequeue_timeout(self) -> int:
@@ -82,6 +98,35 @@ class NotificationWorker(HerokuWorker):
         interval = timedelta(seconds=MAINTENANCE_INTERVAL)
         slot = int(time.time() / interval.total_seconds())
         self._jobs.enqueue_once(SWEEP, job_id=f"sweep-{slot}", patience=2 * interval)
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Return the next job once there is a thread for it."""
+        while not self._free.acquire(timeout=LOOK_INTERVAL):
+            if self._stop_requested:
+                raise StopRequested
+            self.heartbeat()
+        try:
+            return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Have a thread work on the job."""
+        try:
+            work = (job, queue, self.prepare_execution(job))
+            Thread(target=self._work, args=work, name=job.id, daemon=True).start()
+        except BaseException:
+            self._free.release()
+            raise
+
+    def _work(self, job: Job, queue: Queue, execution: Execution) -> None:
+        try:
+            self.perform_job(job, queue, execution)
+        finally:
+            self._free.release()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self.stopping = True
@@ -97,6 +142,7 @@ class NotificationWorker(HerokuWorker):
             super().handle_exception(job, *exc_info)
 
     def teardown(self) -> None:
+        self._finish()
         try:
             super().teardown()
         except RedisError as error:
@@ -104,6 +150,14 @@ class NotificationWorker(HerokuWorker):
             listener = cast(PubSubWorkerThread | None, self.pubsub_thread)
             if listener:
                 listener.stop()
+
+    def _finish(self) -> None:
+        """Wait for the jobs that are at work, within `STOP_WITHIN` seconds."""
+        end = time.monotonic() + STOP_WITHIN
+        for ended in range(SIDE_BY_SIDE):
+            if not self._free.acquire(timeout=max(0.0, end - time.monotonic())):
+                log.warning("%d jobs are left to the next sweep", SIDE_BY_SIDE - ended)
+                return
 
     def _start_scheduler(self, *args: Any, **kwargs: Any) -> None:
         self.scheduler = Scheduler(
@@ -115,6 +169,8 @@ class NotificationWorker(HerokuWorker):
             name=f"{self.hostname}-{self.pid}",
         )
         self.scheduler.acquire_locks(auto_start=True)
+        # Not before: the scheduler is a fork, and needs none of it.
+        context.prepare()
 
 
 def run(url: str) -> None:

@@ -62,6 +62,9 @@ class Provider:
     faults: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     plans: defaultdict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
+    at_once: int = 0
+    most_at_once: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
@@ -70,6 +73,18 @@ class Provider:
     def plan(self, to: str, *answers: Answer) -> None:
         """Give `answers` to the next messages to `to`, before accepting those after them."""
         self.plans[to].extend(answers)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a message as one that is being answered, for the time of a `with`."""
+        with self.counting:
+            self.at_once += 1
+            self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            yield
+        finally:
+            with self.counting:
+                self.at_once -= 1
 
     def to(self, to: str) -> list[Received]:
         """Return every message to `to` that came in, whatever became of it."""
@@ -97,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         plan = self.provider.plans[to]
         answer = plan.popleft() if plan else ACCEPT
         self.provider.received.append(Received(to, message, time.monotonic()))
-        with suppress(ConnectionError):
+        with suppress(ConnectionError), self.provider.counted():
             self.behave(answer)
 
     def behave(self, answer: Answer) -> None:

@@ -1,4 +1,7 @@
-"""The ways out: e-mail by SendGrid, SMS by Twilio."""
+"""The ways out: e-mail by SendGrid, SMS by Twilio.
+
+Imported by who sends alone: the providers' clients are large, and slow to load.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from http.client import HTTPException, responses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 from python_http_client.exceptions import HTTPError
@@ -19,30 +22,11 @@ from twilio.rest import Client
 from twilio.rest.api import Api
 
 from ..auth.accounts import Recipient
+from .model import PermanentDeliveryError, TransientDeliveryError
 from .rendering import Message, one_line
 
 if TYPE_CHECKING:
     import requests
-
-
-class PermanentDeliveryError(Exception):
-    """A message that will not go out however often it is tried."""
-
-
-class TransientDeliveryError(Exception):
-    """A failure that may pass; `retry_after` is what the provider asks for, if it does."""
-
-    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Channel(Protocol):
-    def send(self, recipient: Recipient, message: Message) -> str:
-        """Hand `message` to the provider once and return the provider's id for it.
-
-        Raises `TransientDeliveryError` or `PermanentDeliveryError`.
-        """
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from ..auth.accounts import AccountLinks, Recipient, Recipients
 from ..core.clock import utcnow
 from ..core.mongo import Document, Session, describe
-from .channels import Channel, PermanentDeliveryError, TransientDeliveryError
+from .model import Channel, PermanentDeliveryError, TransientDeliveryError
 from .rendering import ONE_USE_LINKS, TEMPLATES, Message, Renderer
 from .repository import NotificationRepository
 
@@ -72,7 +72,10 @@ class Outcome:
 
 
 class NotificationService:
-    """The outbox. Its rows are the truth, and the queue no more than a hint to look at them."""
+    """The outbox. Its rows are the truth, and the queue no more than a hint to look at them.
+
+    `channels` returns the ways out, by name; it is asked by who delivers alone.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class NotificationService:
         queue: Queue,
         recipients: Recipients,
         links: AccountLinks,
-        channels: Mapping[str, Channel],
+        channels: Callable[[], Mapping[str, Channel]],
         link_url: str,
         provider_timeout: timedelta,
     ) -> None:
@@ -212,7 +215,7 @@ class NotificationService:
             row["_id"], token=token, duration=self._lease, channel=channel
         ):
             return None
-        return self._channels[channel].send(recipient, message)
+        return self._channels()[channel].send(recipient, message)
 
     def _recipient(self, row: Document) -> Recipient:
         if row["user"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Mapping
 from functools import cached_property
 
 from ..audit.service import Audit
@@ -39,7 +40,7 @@ from ..media.ice import IceServers
 from ..media.livekit import LiveKit
 from ..media.reports import RoomReports
 from ..media.service import MediaService
-from ..notifications.channels import EmailChannel, SmsChannel
+from ..notifications.model import Channel
 from ..notifications.service import NotificationService
 from ..privacy.erasure import ErasureService
 from ..privacy.export import ExportService
@@ -64,7 +65,10 @@ class Services(Repositories):
         return Audit(self.audit_entries)
 
     @cached_property
-    def notifications(self) -> NotificationService:
+    def channels(self) -> Mapping[str, Channel]:
+        # Not for web, which sends nothing: the providers' clients take long to load.
+        from ..notifications.channels import EmailChannel, SmsChannel
+
         settings = self.settings
         email = EmailChannel(
             settings.sendgrid_api_key,
@@ -79,6 +83,11 @@ class Services(Repositories):
             settings.twilio_base_url,
             settings.provider_timeout,
         )
+        return {"email": email, "sms": sms}
+
+    @cached_property
+    def notifications(self) -> NotificationService:
+        settings = self.settings
         links = AccountLinks(
             self.one_time_tokens,
             settings.invitation_expires_in,
@@ -89,7 +98,7 @@ class Services(Repositories):
             queue=self.queue,
             recipients=Recipients(self.users),
             links=links,
-            channels={"email": email, "sms": sms},
+            channels=lambda: self.channels,
             link_url=settings.client_link_url,
             provider_timeout=settings.provider_timeout,
         )

@@ -121,10 +121,6 @@ class WorkerProcess:
             int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         ]
 
-    def horses(self) -> list[int]:
-        """Return the processes that run jobs: RQ gives each a group of its own."""
-        return [child for child in self.children() if os.getpgid(child) == child]
-
     def terminate(self) -> int:
         """Ask the worker to stop and return its exit status."""
         self.process.terminate()

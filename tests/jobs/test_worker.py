@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 from interview_platform.core.clock import utcnow
 from interview_platform.core.queueing import workers_alive
 from interview_platform.local.stores import EmbeddedRedis
+from jobs.worker import SIDE_BY_SIDE
 from tests.jobs.conftest import OpenDesk
 from tests.jobs.desk import alive, working
 from tests.live import ROOT, wait_until
@@ -29,10 +28,8 @@ def test_a_worker_killed_while_sending_loses_nothing(
     with working(desk, tmp_path / "log") as worker:
         notification = desk.send(ada)
         wait_until(lambda: sendgrid.to(ada["email"]))
-        children, horses = worker.children(), worker.horses()
-        assert len(horses) == 1
-        for pid in [worker.process.pid, *horses]:
-            os.kill(pid, signal.SIGKILL)
+        children = worker.children()
+        worker.process.kill()
         worker.process.wait()
         wait_until(lambda: not any(map(alive, children)))
     row = desk.row(notification)
@@ -86,23 +83,67 @@ def test_redis_may_go_and_come_back(
         assert (row["status"], row["attempts"]) == ("sent", 2)
 
 
-def test_a_worker_that_is_told_to_stop_finishes_its_job(
+def test_a_worker_that_is_told_to_stop_finishes_its_jobs_and_begins_none(
     open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
 ) -> None:
     desk = open_desk(PROVIDER_TIMEOUT="5s")
-    ada, grace = desk.person(), desk.person()
-    sendgrid.plan(ada["email"], Answer(delay=2.0))
+    people = [desk.person() for _ in range(SIDE_BY_SIDE)]
+    for person in people:
+        sendgrid.plan(person["email"], Answer(delay=3.0))
     with working(desk, tmp_path / "log") as worker:
-        notification = desk.send(ada)
-        waiting = desk.send(grace)
-        wait_until(lambda: sendgrid.to(ada["email"]))
+        notifications = [desk.send(person) for person in people]
+        wait_until(lambda: all(sendgrid.to(person["email"]) for person in people))
+        waiting = desk.send(desk.person())
 
         assert worker.terminate() == 0
 
-    assert desk.row(notification)["status"] == "sent"
-    assert len(sendgrid.to(ada["email"])) == 1
+    assert {desk.row(each)["status"] for each in notifications} == {"sent"}
+    assert all(len(sendgrid.to(person["email"])) == 1 for person in people)
     assert desk.row(waiting)["status"] == "queued"
     assert not workers_alive(desk.services.redis)
+
+
+def test_a_job_that_outlasts_the_worker_is_done_by_the_next(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="12s")
+    ada = desk.person()
+    sendgrid.plan(ada["email"], NEVER)
+    with working(desk, tmp_path / "log") as worker:
+        notification = desk.send(ada)
+        wait_until(lambda: sendgrid.to(ada["email"]))
+
+        assert worker.terminate() == 0
+    assert desk.row(notification)["status"] == "queued"
+    assert "1 jobs are left to the next sweep" in worker.log_file.read_text()
+
+    with working(desk, tmp_path / "log"):
+        assert desk.closed(notification)["status"] == "sent"
+
+
+def test_messages_go_out_side_by_side_and_each_fares_for_itself(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="5s")
+    people = [desk.person() for _ in range(2 * SIDE_BY_SIDE)]
+    refused, put_off, *others = people
+    for person in others:
+        sendgrid.plan(person["email"], Answer(delay=1.0))
+    sendgrid.plan(refused["email"], Answer(400))
+    sendgrid.plan(put_off["email"], TOO_MANY)
+    notifications = [desk.send(person) for person in people]
+    # Those that other tests left without an answer.
+    stuck = sendgrid.most_at_once = sendgrid.at_once
+
+    with working(desk, tmp_path / "log"):
+        rows = [desk.closed(each) for each in notifications]
+
+    assert [(row["status"], row["attempts"]) for row in rows] == [
+        ("failed", 1),
+        ("sent", 2),
+        *[("sent", 1)] * len(others),
+    ]
+    assert sendgrid.most_at_once - stuck == SIDE_BY_SIDE
 
 
 def test_without_credentials_a_notification_fails_and_says_so(
