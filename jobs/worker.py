@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn, cast
 
 from redis import Redis
-from redis.client import PubSubWorkerThread
+from redis.client import Pipeline, PubSubWorkerThread
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import StopRequested
@@ -42,6 +42,8 @@ SWEEP = "jobs.maintenance.sweep"
 WORKER_TTL = 25
 MAINTENANCE_INTERVAL = 5
 REDIS_RETRY_INTERVAL = 1
+# Between two signs of life, which RQ would give thrice a job.
+BEAT_INTERVAL = 1.0
 # How often a worker whose threads are all at work looks whether it shall stop.
 LOOK_INTERVAL = 0.5
 # What jobs get to end when the worker is told to; a platform kills it after 10 s or more.
@@ -86,6 +88,7 @@ class NotificationWorker(SimpleWorker):
         self.stopping = False
         self._jobs = JobQueue(connection)
         self._free = Semaphore(SIDE_BY_SIDE)
+        self._beat_at = 0.0
 
     @property
     def dequeue_timeout(self) -> int:
@@ -98,6 +101,11 @@ class NotificationWorker(SimpleWorker):
         interval = timedelta(seconds=MAINTENANCE_INTERVAL)
         slot = int(time.time() / interval.total_seconds())
         self._jobs.enqueue_once(SWEEP, job_id=f"sweep-{slot}", patience=2 * interval)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        if pipeline is not None or time.monotonic() - self._beat_at > BEAT_INTERVAL:
+            super().heartbeat(timeout, pipeline)
+            self._beat_at = time.monotonic()
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -36,8 +37,10 @@ UNDISPATCHED_AFTER = timedelta(seconds=5)
 UNCLAIMED_AFTER = timedelta(seconds=30)
 UNRETRIED_AFTER = timedelta(seconds=5)
 
-# What a delivery needs beside the provider's time: two look-ups and as many writes.
+# What a delivery needs beside the provider's time: a few look-ups and writes.
 DELIVERY_OVERHEAD = timedelta(seconds=5)
+# For so long a lease is as good as new.
+FRESH = timedelta(seconds=1)
 
 # How long a closed row that belongs to no account is kept: its address may be anybody's.
 KEPT_WITHOUT_ACCOUNT = timedelta(days=7)
@@ -71,6 +74,13 @@ class Outcome:
     delay: timedelta | None = None
 
 
+class Claim(NamedTuple):
+    """A lease's token, and when it was asked for by the monotonic clock."""
+
+    token: str
+    at: float
+
+
 class NotificationService:
     """The outbox. Its rows are the truth, and the queue no more than a hint to look at them.
 
@@ -95,7 +105,7 @@ class NotificationService:
         self._channels = channels
         self._link_url = link_url
         self._renderer = Renderer()
-        # The job is ended before the lease is, so that no two ever speak to a provider.
+        # The provider's time is over before the lease's, so that no two ever speak to it.
         self._lease = provider_timeout + DELIVERY_OVERHEAD
 
     def request(
@@ -178,15 +188,16 @@ class NotificationService:
         Safe to call at any time and by many at once. What may pass is tried
         `MAX_ATTEMPTS` times, what cannot pass once.
         """
-        token = uuid4().hex
-        row = self._repository.claim(notification_id, token=token, duration=self._lease)
-        outcome = self._attempt(row, token) if row else Outcome(Result.SKIPPED)
+        claim = Claim(uuid4().hex, time.monotonic())
+        row = self._repository.claim(notification_id, token=claim.token, duration=self._lease)
+        outcome = self._attempt(row, claim) if row else Outcome(Result.SKIPPED)
         log.info("notification %s: %s %s", notification_id, outcome.result, outcome.error or "")
         return outcome
 
-    def _attempt(self, row: Document, token: str) -> Outcome:
+    def _attempt(self, row: Document, claim: Claim) -> Outcome:
+        token = claim.token
         try:
-            provider_message_id = self._send(row, token)
+            provider_message_id = self._send(row, claim)
         except PermanentDeliveryError as error:
             return self._fail(row, token, str(error))
         except TransientDeliveryError as error:
@@ -206,16 +217,23 @@ class NotificationService:
         )
         return Outcome(Result.SENT)
 
-    def _send(self, row: Document, token: str) -> str | None:
+    def _send(self, row: Document, claim: Claim) -> str | None:
         """Send the row's message; None where the row was lost to somebody else meanwhile."""
         recipient = self._recipient(row)
         channel = _channel_for(row["template"], recipient)
         message = self._message(row, recipient)
-        if not self._repository.renew(
-            row["_id"], token=token, duration=self._lease, channel=channel
-        ):
+        if not self._holds(row, claim, channel):
             return None
         return self._channels()[channel].send(recipient, message)
+
+    def _holds(self, row: Document, claim: Claim, channel: str) -> bool:
+        """Tell whether the row is still ours to send, for as long as the provider may take."""
+        fresh = time.monotonic() - claim.at < FRESH.total_seconds()
+        if fresh and row["channel"] == channel:
+            return self._repository.holds(row["_id"], token=claim.token)
+        return self._repository.renew(
+            row["_id"], token=claim.token, duration=self._lease, channel=channel
+        )
 
     def _recipient(self, row: Document) -> Recipient:
         if row["user"] is not None:
