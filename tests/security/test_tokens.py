@@ -11,7 +11,9 @@ from typing import Any
 import jwt
 import pytest
 
+from interview_platform.auth.tokens import LEEWAY
 from interview_platform.core.settings import Settings
+from tests.live import wait_until
 from tests.service import Answer, Company, Person
 
 KEY = "another secret of the tests, just as long as the real one is"
@@ -58,6 +60,18 @@ def test_5_forged_tokens_are_refused(company: Company, settings: Settings) -> No
         assert answer.status_code == 401, fault
         assert answer.json["message"] == "Invalid token", fault
     assert interviewer.get("/api/auth/me").status_code == 200
+
+
+def test_5_a_token_that_was_good_is_refused_from_its_end_on(
+    company: Company, settings: Settings
+) -> None:
+    interviewer = company.staff()
+    # In a second, with the leeway for clocks that differ.
+    ends = int(time.time()) - LEEWAY + 2
+    token = forged(settings, interviewer.token, exp=ends)
+    mayfly = Person(interviewer.client, token=token)
+    assert mayfly.get("/api/auth/me").status_code == 200
+    wait_until(lambda: mayfly.get("/api/auth/me").status_code == 401, "the token's end")
 
 
 @pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer ", "bearer\t"])
