@@ -18,6 +18,7 @@ from .core import logging as service_logging
 from .core.draining import Draining
 from .core.settings import Settings
 from .dashboards.routes import dashboard_blueprint
+from .health.liveness import Liveness
 from .health.metrics import Metrics
 from .health.routes import blueprint as health_blueprint
 from .health.service import HealthService
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     _docs_page(app)
     guard.check_rules(app)
+    app.wsgi_app = Liveness(app.wsgi_app, metrics)  # type: ignore[method-assign]
     connections = realtime.install(app, settings, _realtime_parts(services, authenticator))
     metrics.gauges(
         {
@@ -120,6 +122,10 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
         allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
         expose_headers=["X-Request-Id", "Retry-After"],
         max_age=600,
+        # Of answers to what is no browser's call from elsewhere, nothing has to be said.
+        always_send=False,
+        # Answers to errors pass the same hook as others.
+        intercept_exceptions=False,
     )
 
 

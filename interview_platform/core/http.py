@@ -36,6 +36,9 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_FAULTS = 20
 MAX_NAME_LENGTH = 100
 
+# What every answer says, unless it says otherwise itself.
+PLAIN_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -243,11 +246,21 @@ class StrictJSONProvider(JSONProvider):
         return response
 
 
+def request_id(given: str | None) -> str:
+    """Return the id that a request calls itself by, if it may, or a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
 def request_origin() -> Origin:
     """Return where the request at hand comes from, under its own `X-Request-Id` or a new one."""
-    given = request.headers.get("X-Request-Id", "")
-    made = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-    return Origin(made, request.remote_addr)
+    return Origin(request_id(request.headers.get("X-Request-Id")), request.remote_addr)
+
+
+def log_request(method: str, path: str, status: int, seconds: float) -> None:
+    """Write down that a request was answered."""
+    if log.isEnabledFor(logging.INFO):
+        # The path as in an address, so that none can look like another line.
+        log.info("%s %s %d %.1fms", method, quote(path), status, seconds * 1000)
 
 
 def _begin() -> None:
@@ -258,16 +271,10 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     current = origin.get()
     response.headers["X-Request-Id"] = current.request_id if current else ""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
-    log.info(
-        "%s %s %d %.1fms",
-        request.method,
-        # As in an address, so that no path can look like another line.
-        quote(request.path),
-        response.status_code,
-        (time.perf_counter() - g.started) * 1000 if "started" in g else 0,
-    )
+    for name, value in PLAIN_HEADERS.items():
+        response.headers.setdefault(name, value)
+    seconds = time.perf_counter() - g.started if "started" in g else 0
+    log_request(request.method, request.path, response.status_code, seconds)
     return response
 
 

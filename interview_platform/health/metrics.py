@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -32,6 +32,9 @@ class Metrics:
         self._responses = Counter(
             "http_responses", "Responses, by status.", ["status"], registry=self.registry
         )
+        # Looking a child up by its labels costs more than counting does; there are few.
+        self._taking = cache(self._requests.labels)
+        self._answering = cache(self._responses.labels)
 
     def gauges(self, values: Mapping[str, Callable[[], float]]) -> None:
         """Add gauges; each is a metric's name and how to read it."""
@@ -46,11 +49,16 @@ class Metrics:
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
+    def count(self, status: int, method: str, route: str | None, seconds: float) -> None:
+        """Count a request that took `seconds`; `route` is None where no route has it."""
+        self._answering(str(status)).inc()
+        if route:
+            self._taking(method, route).observe(seconds)
+
     def _after(self, response: Response) -> Response:
-        self._responses.labels(str(response.status_code)).inc()
-        if request.endpoint and "started" in g:
-            took = time.perf_counter() - g.started
-            self._requests.labels(request.method, request.endpoint).observe(took)
+        route = request.endpoint if "started" in g else None
+        seconds = time.perf_counter() - g.started if route else 0.0
+        self.count(response.status_code, request.method, route, seconds)
         return response
 
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..core.errors import Unauthorized
 from ..core.http import Blueprint
 from ..core.settings import Settings
-from . import schemas
+from . import liveness, schemas
 from .metrics import CONTENT_TYPE, Metrics
 from .service import HealthService
 
@@ -20,11 +20,11 @@ from .service import HealthService
 def blueprint(health: HealthService, metrics: Metrics, settings: Settings) -> Blueprint:
     blueprint = Blueprint("health", __name__, description="How the service fares.")
 
-    @blueprint.route("/health", methods=["GET"])
+    @blueprint.route(liveness.PATH, methods=["GET"])
     @blueprint.response(200, schemas.LiveSchema)
     def live() -> dict[str, Any]:
         """Tell that the process lives."""
-        return {"status": "ok"}
+        return liveness.ALIVE
 
     @blueprint.route("/health/ready", methods=["GET"])
     @blueprint.response(200, schemas.ReadySchema)
