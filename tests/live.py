@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import engineio
 import requests
@@ -57,22 +57,36 @@ def procfile_command(process: str) -> list[str]:
     return shlex.split(lines[process])
 
 
+class Process(Protocol):
+    """What tests ask of a process; that of `subprocess` can do it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+Launch = Callable[[list[str], dict[str, str], Path], Process]
+
+
+def deploy(command: list[str], env: dict[str, str], log: Path) -> Process:
+    """Start a process as a platform does that reads the Procfile."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True
+        )
+
+
 class WebProcess:
     """One web process of the service, on a port of its own."""
 
-    def __init__(self, settings: Settings, log: Path, **env: str) -> None:
+    def __init__(self, launch: Launch, settings: Settings, log: Path, **env: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        self._out = log.open("ab")
-        self.process = subprocess.Popen(
-            procfile_command("web"),
-            cwd=ROOT,
-            env=environment(settings, HOST="127.0.0.1", PORT=str(self.port), **env),
-            stdout=self._out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        env = environment(settings, HOST="127.0.0.1", PORT=str(self.port), **env)
+        self.process = launch(procfile_command("web"), env, log)
         wait_until(self._answers, f"the web process on {self.url}")
 
     def stop(self) -> int:
@@ -88,9 +102,7 @@ class WebProcess:
         self.wait()
 
     def wait(self) -> int:
-        status = self.process.wait(DEADLINE)
-        self._out.close()
-        return status
+        return self.process.wait(DEADLINE)
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:

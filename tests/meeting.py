@@ -13,20 +13,33 @@ from typing import Any
 import pytest
 
 from interview_platform.core.settings import Settings
-from tests.live import SocketPerson, WebProcess
+from tests.forked import ForkServer
+from tests.live import Launch, SocketPerson, WebProcess
 from tests.service import Company, Person
 
 StartWeb = Callable[..., WebProcess]
 Connect = Callable[..., SocketPerson]
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as server:
+        yield server
+
+
 @pytest.fixture
-def start_web(settings: Settings, tmp_path: Path) -> Iterator[StartWeb]:
+def launch(fork_server: ForkServer) -> Launch:
+    """How web processes start: quickly. Where starting matters, `deploy` stands in its place."""
+    return fork_server.launch
+
+
+@pytest.fixture
+def start_web(launch: Launch, settings: Settings, tmp_path: Path) -> Iterator[StartWeb]:
     """Starts web processes that share this test's stores; ends them after it."""
     started: list[WebProcess] = []
 
     def start(**env: str) -> WebProcess:
-        started.append(WebProcess(settings, tmp_path / f"web{len(started)}.log", **env))
+        started.append(WebProcess(launch, settings, tmp_path / f"web{len(started)}.log", **env))
         return started[-1]
 
     yield start

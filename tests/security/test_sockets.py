@@ -14,7 +14,7 @@ import requests
 from websocket import ABNF
 
 from interview_platform.core.settings import Settings
-from tests.live import RefusedError, SocketPerson, WebProcess, wait_until
+from tests.live import RefusedError, SocketPerson, WebProcess, deploy, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.raw import RawSocket, frame, packet, peak_memory, raw, worker_of
 from tests.security.test_tokens import bad_tokens
@@ -157,6 +157,7 @@ def test_17_one_person_has_so_many_connections_over_all_processes(
     wait_until(returns, "room for another")
 
 
+@pytest.mark.parametrize("launch", [deploy])
 def test_24_stopping_under_load_tells_sockets_and_finishes_requests(
     company: Company, start_web: StartWeb, connect: Connect
 ) -> None:
