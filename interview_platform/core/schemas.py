@@ -18,6 +18,7 @@ from bson import ObjectId
 from marshmallow import fields, validate
 
 from .clock import isoformat
+from .dumping import PlannedNested, PlannedSchema
 from .paging import DEFAULT_LIMIT, MAX_LIMIT
 
 # BSON stores whole numbers of up to 64 bits.
@@ -29,7 +30,7 @@ _NO_TIMEZONES = frozenset({"localtime", "Factory"})
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-class Schema(ma.Schema):
+class Schema(PlannedSchema):
     """A schema that refuses what it does not know."""
 
     class Meta:
@@ -306,7 +307,7 @@ class ListOf(fields.List[Any]):
         )
 
 
-class Part(fields.Nested):
+class Part(PlannedNested):
     """An object within an object."""
 
     def __init__(
