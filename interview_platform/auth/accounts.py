@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -12,13 +12,14 @@ from bson import ObjectId
 from ..audit.service import Audit
 from ..core.clock import utcnow
 from ..core.errors import Conflict, NotFound
+from ..core.locks import LockRepository
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.paging import Page, PageRequest
 from ..core.security import PasswordHasher, fingerprint, random_token
-from .model import Actor, Role, UserStatus
+from .model import ACTIVE_ADMINS, Actor, Role, UserStatus
 from .passwords import check_password
 from .ports import Outbox, SessionEnds
-from .repository import LockRepository, OneTimeTokenRepository, SessionRepository, UserRepository
+from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
 
 STAFF = (Role.ADMIN, Role.INTERVIEWER)
 
@@ -209,7 +210,7 @@ class AccountService:
             messages.append(self.invite(user_id, session))
         ends = "role" in changes or changes.get("status") == UserStatus.INACTIVE
         if ends and before["role"] == Role.ADMIN:
-            self._locks.take(LockRepository.ACTIVE_ADMINS, session)
+            self._locks.take(ACTIVE_ADMINS, session)
             if not self._users.other_active_admin(user_id, session):
                 raise Conflict("The last active admin must stay one")
         if not changes:
@@ -249,9 +250,9 @@ class AccountService:
         """Insert users that already have their ids and times."""
         self._users.add_many(users, session)
 
-    def book(self, user_id: ObjectId, session: Session) -> Document | None:
-        """Return the user, locked against other bookings until the transaction ends."""
-        return self._users.book(user_id, session)
+    def book(self, user_ids: Collection[ObjectId], session: Session) -> dict[ObjectId, Document]:
+        """Return users by id, locked against other bookings until the transaction ends."""
+        return self._users.book(user_ids, session)
 
 
 def _recipient(user: Document | None) -> Recipient | None:

@@ -10,6 +10,10 @@ from bson import ObjectId
 
 from ..core.mongo import Document
 
+# Locks: there is one first admin, and an active admin always.
+FIRST_ADMIN = "first-admin"
+ACTIVE_ADMINS = "active-admins"
+
 
 class Role(StrEnum):
     ADMIN = "admin"

@@ -1,13 +1,13 @@
-"""Collections `users`, `sessions`, `onetimetokens` and `locks`."""
+"""Collections `users`, `sessions` and `onetimetokens`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from ..core.clock import EPOCH, utcnow
@@ -73,8 +73,10 @@ class UserRepository(Repository):
     def by_id(self, user_id: ObjectId, session: Session | None = None) -> Document | None:
         return self._collection.find_one({"_id": user_id}, _PUBLIC, session=session)
 
-    def by_ids(self, user_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
-        found = self._collection.find({"_id": {"$in": list(user_ids)}}, _PUBLIC)
+    def by_ids(
+        self, user_ids: Iterable[ObjectId], session: Session | None = None
+    ) -> dict[ObjectId, Document]:
+        found = self._collection.find({"_id": {"$in": list(user_ids)}}, _PUBLIC, session=session)
         return {user["_id"]: user for user in found}
 
     def of_role(self, role: Role) -> Iterator[Document]:
@@ -171,13 +173,15 @@ class UserRepository(Repository):
         """Insert users that already have ids and times."""
         self._collection.insert_many(list(users), session=session)
 
-    def book(self, user_id: ObjectId, session: Session) -> Document | None:
-        """Return the user, locked against other bookings until the transaction ends.
+    def book(self, user_ids: Collection[ObjectId], session: Session) -> dict[ObjectId, Document]:
+        """Return users by id, locked against other bookings until the transaction ends.
 
         Two transactions that book one person write the same document, so one of them is
         run again and sees what the other has booked.
         """
-        return self._update({"_id": user_id}, {"$inc": {"bookings": 1}}, session)
+        match = {"_id": {"$in": list(user_ids)}}
+        self._collection.update_many(match, {"$inc": {"bookings": 1}}, session=session)
+        return self.by_ids(user_ids, session)
 
     def mark_for_erasure(
         self, user_id: ObjectId, by: ObjectId, due_at: datetime, session: Session
@@ -329,29 +333,3 @@ class OneTimeTokenRepository(Repository):
     def _live(self, token_hash: str, session: Session | None = None) -> Document | None:
         found = self._collection.find_one({"hash": {"$eq": token_hash}}, session=session)
         return found if found and found["expiresAt"] > utcnow() else None
-
-
-class LockRepository(Repository):
-    """Names that transactions write to when they must not run side by side."""
-
-    COLLECTION = "locks"
-    FIRST_ADMIN = "first-admin"
-    ACTIVE_ADMINS = "active-admins"
-
-    def upgrade(self) -> None:
-        """Make the names beforehand, so that taking a lock only ever updates."""
-        self._collection.bulk_write(
-            [
-                UpdateOne({"_id": name}, {"$setOnInsert": {"takes": 0}}, upsert=True)
-                for name in (self.FIRST_ADMIN, self.ACTIVE_ADMINS)
-            ]
-        )
-
-    def take(self, name: str, session: Session) -> None:
-        """Have every other transaction that takes `name` run again.
-
-        Raises LookupError where the release phase has not made the name.
-        """
-        taken = self._collection.update_one({"_id": name}, {"$inc": {"takes": 1}}, session=session)
-        if not taken.matched_count:
-            raise LookupError(f"no lock {name}: has the release phase run?")

@@ -14,12 +14,13 @@ from bson import ObjectId
 from ..audit.service import Audit
 from ..core.clock import utcnow
 from ..core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from ..core.locks import LockRepository
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.security import PasswordHash, PasswordHasher, fingerprint, random_token
-from .model import Actor, Claims, Grant, Role, UserStatus
+from .model import FIRST_ADMIN, Actor, Claims, Grant, Role, UserStatus
 from .passwords import check_password
 from .ports import Outbox, SessionEnds
-from .repository import LockRepository, OneTimeTokenRepository, SessionRepository, UserRepository
+from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
 from .throttle import Throttle
 
 WRONG_CREDENTIALS = "Invalid credentials"
@@ -82,7 +83,7 @@ class AuthService:
 
         def create(session: Session) -> Document:
             if not by_admin:
-                self._locks.take(LockRepository.FIRST_ADMIN, session)
+                self._locks.take(FIRST_ADMIN, session)
                 if self._users.has_admin(session):
                     raise Forbidden(NOT_FIRST)
             user = {

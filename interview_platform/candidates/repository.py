@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
@@ -212,7 +212,7 @@ class CandidateProfileRepository(Repository):
 
     def move(
         self,
-        profile_ids: Sequence[ObjectId],
+        ids: Sequence[ObjectId],
         to: LotStatus,
         from_states: Iterable[LotStatus],
         by: ObjectId,
@@ -220,15 +220,14 @@ class CandidateProfileRepository(Repository):
         *,
         lot: ObjectId | None = None,
         eligible: bool = False,
+        key: Literal["_id", "user"] = "_id",
     ) -> int:
-        """Bring those of `profile_ids` that are in one of `from_states` to `to`; return how many.
+        """Bring those of `ids` that are in one of `from_states` to `to`; return how many.
 
-        `eligible` passes over candidates whose accounts may not be drawn.
+        The ids are of profiles, or with `key` of accounts. `eligible` passes over candidates
+        whose accounts may not be drawn.
         """
-        query: Document = {
-            "_id": {"$in": list(profile_ids)},
-            "lotStatus": {"$in": list(from_states)},
-        }
+        query: Document = {key: {"$in": list(ids)}, "lotStatus": {"$in": list(from_states)}}
         if eligible:
             query["index.status"] = {"$in": list(ELIGIBLE)}
         moved = self._collection.update_many(

@@ -123,6 +123,16 @@ class CandidateService:
         profiles = [ref.profile_id for ref in self.resolve([candidate_id], session).values()]
         return bool(self._profiles.move(profiles, to, from_states, actor.user_id, session))
 
+    def await_interview(self, user_id: ObjectId, actor: Actor, session: Session) -> None:
+        """Note that an interview of the candidate with this account is ahead.
+
+        Whoever has come further, or lacks a profile, stays as they are.
+        """
+        states = (LotStatus.UNASSIGNED, LotStatus.SHORTLISTED)
+        self._profiles.move(
+            [user_id], LotStatus.PENDING, states, actor.user_id, session, key="user"
+        )
+
     def shortlist(
         self, profile_ids: Sequence[ObjectId], lot_id: ObjectId, actor: Actor, session: Session
     ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# A lock: shared by those who are about to refer to a task, taken by those who delete one.
+TASKS_IN_USE = "tasks-in-use"
+
 MAX_CODE = 256 * 1024
 MAX_TESTS = 100
 MAX_TEST_TEXT = 64 * 1024

@@ -37,9 +37,11 @@ class CodingTaskRepository(Repository):
     def by_id(self, task_id: ObjectId, session: Session | None = None) -> Document | None:
         return self._collection.find_one({"_id": task_id}, session=session)
 
-    def by_ids(self, task_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+    def by_ids(
+        self, task_ids: Iterable[ObjectId], session: Session | None = None
+    ) -> dict[ObjectId, Document]:
         """Return the tasks of `task_ids`, without their code and tests."""
-        found = self._collection.find({"_id": {"$in": list(task_ids)}}, _BRIEF)
+        found = self._collection.find({"_id": {"$in": list(task_ids)}}, _BRIEF, session=session)
         return {task["_id"]: task for task in found}
 
     def page(self, page: PageRequest) -> Page[Document]:
@@ -55,17 +57,6 @@ class CodingTaskRepository(Repository):
             {"_id": task_id}, {"$set": {**changes, "updatedAt": utcnow()}}, session=session
         )
         return self.by_id(task_id, session) if updated.matched_count else None
-
-    def hold(self, task_id: ObjectId, session: Session) -> bool:
-        """Lock the task against deletion until the transaction ends; False where there is none.
-
-        Holding and deleting write the same document, so that one of two such transactions
-        is run again and sees what the other has done.
-        """
-        result = self._collection.update_one(
-            {"_id": task_id}, {"$inc": {"holds": 1}}, session=session
-        )
-        return result.matched_count == 1
 
     def remove(self, task_id: ObjectId, session: Session) -> bool:
         return self._collection.delete_one({"_id": task_id}, session=session).deleted_count == 1

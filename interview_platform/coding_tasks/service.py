@@ -10,8 +10,10 @@ from bson import ObjectId
 from ..audit.service import Audit
 from ..auth.model import Actor
 from ..core.errors import Conflict, NotFound
+from ..core.locks import LockRepository
 from ..core.mongo import Document, Session, Store, transaction
 from ..core.paging import Page, PageRequest
+from .model import TASKS_IN_USE
 from .repository import CodingTaskRepository
 
 CANDIDATE_FIELDS = ("_id", "title", "description", "starterCode", "language", "difficulty")
@@ -26,10 +28,16 @@ class TaskUses(Protocol):
 
 class CodingTaskService:
     def __init__(
-        self, store: Store, tasks: CodingTaskRepository, uses: TaskUses, audit: Audit
+        self,
+        store: Store,
+        tasks: CodingTaskRepository,
+        locks: LockRepository,
+        uses: TaskUses,
+        audit: Audit,
     ) -> None:
         self._store = store
         self._tasks = tasks
+        self._locks = locks
         self._uses = uses
         self._audit = audit
 
@@ -68,6 +76,7 @@ class CodingTaskService:
         """Delete the task. Raises `NotFound`, and `Conflict` while an interview refers to it."""
 
         def remove(session: Session) -> None:
+            self._locks.take(TASKS_IN_USE, session)
             if not self._tasks.remove(task_id, session):
                 raise NotFound
             if self._uses.uses_coding_task(task_id, session):
@@ -76,9 +85,10 @@ class CodingTaskService:
 
         transaction(self._store, remove)
 
-    def hold(self, task_id: ObjectId, session: Session) -> bool:
-        """Keep the task until the transaction ends; False where there is none."""
-        return self._tasks.hold(task_id, session)
+    def hold(self, task_id: ObjectId, session: Session) -> Document | None:
+        """Return the task as lists have it, kept from deletion until the transaction ends."""
+        self._locks.share(TASKS_IN_USE, session)
+        return self._tasks.by_ids([task_id], session).get(task_id)
 
     def find(self, task_id: ObjectId) -> Document | None:
         return self._tasks.by_id(task_id)

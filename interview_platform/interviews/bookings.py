@@ -29,6 +29,10 @@ class People:
     interviewer: Document | None
 
     @property
+    def by_id(self) -> dict[ObjectId, Document]:
+        return {person["_id"]: person for person in (self.candidate, self.interviewer) if person}
+
+    @property
     def names(self) -> Names:
         return {
             "candidate": self.candidate["name"] if self.candidate else GONE,
@@ -51,13 +55,10 @@ class Bookings:
         self._accounts = accounts
 
     def lock(self, interview: Document, session: Session) -> People:
-        """Return the people of `interview`, kept from other bookings until the transaction ends.
-
-        Always in one order, so that no two bookings wait for each other in a circle.
-        """
-        ids = sorted({interview["candidate"], interview["interviewer"]})
-        found = {user_id: self._accounts.book(user_id, session) for user_id in ids}
-        return People(found[interview["candidate"]], found[interview["interviewer"]])
+        """Return the people of `interview`, kept from other bookings until the transaction ends."""
+        candidate, interviewer = interview["candidate"], interview["interviewer"]
+        found = self._accounts.book({candidate, interviewer}, session)
+        return People(found.get(candidate), found.get(interviewer))
 
     def check_free(self, interview: Document, session: Session) -> None:
         """Raise `Conflict` naming what is in the way of `interview`, whose people are locked."""

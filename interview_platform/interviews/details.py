@@ -53,12 +53,24 @@ class InterviewDetails:
 
     def brief(self, interviews: Sequence[Document], reader: Role) -> list[Document]:
         """Return interviews with the title and difficulty of their tasks."""
-        tasks = self._coding_tasks.by_ids(_named(interviews, "codingTask"))
-        return self._filled(interviews, reader, tasks)
+        named = _named(interviews, "codingTask")
+        tasks = self._coding_tasks.by_ids(named) if named else {}
+        return self._filled(interviews, reader, self._people(interviews), tasks)
 
     def one(self, interview: Document, reader: Role) -> Document:
         """Return one interview as lists show it."""
         return self.brief([interview], reader)[0]
+
+    def of_known(
+        self,
+        interview: Document,
+        reader: Role,
+        people: Mapping[ObjectId, Document],
+        task: Document | None,
+    ) -> Document:
+        """Return one interview as lists show it, whose people and task are at hand."""
+        tasks = {task["_id"]: task} if task else {}
+        return self._filled([interview], reader, people, tasks)[0]
 
     def full(self, interview: Document, reader: Role) -> Document:
         """Return one interview with its whole task, or what a candidate may see of that.
@@ -72,19 +84,22 @@ class InterviewDetails:
             task = self._coding_tasks.find(task_id)
             if task:
                 tasks[task_id] = for_candidate(task) if reader is Role.CANDIDATE else task
-        return self._filled([interview], reader, tasks)[0]
+        return self._filled([interview], reader, self._people([interview]), tasks)[0]
+
+    def _people(self, interviews: Sequence[Document]) -> Mapping[ObjectId, Document]:
+        return self._accounts.by_ids(_named(interviews, "candidate", "interviewer"))
 
     def _filled(
         self,
         interviews: Sequence[Document],
         reader: Role,
+        people: Mapping[ObjectId, Document],
         tasks: Mapping[ObjectId, Document],
     ) -> list[Document]:
         fields = CANDIDATE_FIELDS if reader is Role.CANDIDATE else STAFF_FIELDS
-        users = self._accounts.by_ids(_named(interviews, "candidate", "interviewer"))
-        found = {"candidate": users, "interviewer": users, "codingTask": tasks}
-        if "lot" in fields:
-            found["lot"] = self._lots.by_ids(_named(interviews, "lot"))
+        found = {"candidate": people, "interviewer": people, "codingTask": tasks}
+        if "lot" in fields and (lots := _named(interviews, "lot")):
+            found["lot"] = self._lots.by_ids(lots)
         return [_shown(interview, fields, found) for interview in interviews]
 
 

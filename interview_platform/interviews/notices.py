@@ -8,7 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from ..core.mongo import Document, Session
-from ..notifications.service import NotificationService
+from ..notifications.service import NotificationService, Request
 from .model import Names, Side, times_of
 
 
@@ -42,11 +42,12 @@ class Notices:
         previous = {"previousStart": times[0]} if moved and times else {}
         if before["interviewer"] == after["interviewer"]:
             return self._tell_both(news, after, names, session, **previous)
-        return [
-            *self._tell(news, after, "candidate", names, session, **previous),
-            *self._tell("interview_scheduled", after, "interviewer", names, session),
-            *self._tell("interview_cancelled", before, "interviewer", names, session),
+        notices = [
+            *_notice(news, after, "candidate", names, **previous),
+            *_notice("interview_scheduled", after, "interviewer", names),
+            *_notice("interview_cancelled", before, "interviewer", names),
         ]
+        return self._notifications.request_each(session, notices)
 
     def cancelled(self, interview: Document, names: Names, session: Session) -> list[ObjectId]:
         """Tell both sides that it will not take place."""
@@ -60,38 +61,33 @@ class Notices:
     def _tell_both(
         self, template: str, interview: Document, names: Names, session: Session, **more: Any
     ) -> list[ObjectId]:
-        return [
-            *self._tell(template, interview, "candidate", names, session, **more),
-            *self._tell(template, interview, "interviewer", names, session, **more),
+        notices = [
+            *_notice(template, interview, "candidate", names, **more),
+            *_notice(template, interview, "interviewer", names, **more),
         ]
+        return self._notifications.request_each(session, notices)
 
-    def _tell(
-        self,
-        template: str,
-        interview: Document,
-        side: Side,
-        names: Names,
-        session: Session,
-        **more: Any,
-    ) -> list[ObjectId]:
-        times = times_of(interview)
-        if times is None:
-            # An older service's interview may have no time, and then there is none to tell.
-            return []
-        notice = self._notifications.request(
-            session,
-            template=template,
-            # Its transaction makes it once; a key of its content would hold back the news
-            # of a time that was given up and is taken again.
-            dedupe_key=f"{template}:{interview['_id']}:{ObjectId()}",
-            context={
-                "audience": side,
-                "counterpart": names["interviewer" if side == "candidate" else "candidate"],
-                "start": times[0],
-                "end": times[1],
-                **more,
-            },
-            user_id=interview[side],
-            interview_id=interview["_id"],
-        )
-        return [notice]
+
+def _notice(
+    template: str, interview: Document, side: Side, names: Names, **more: Any
+) -> list[Request]:
+    """Return what to tell one side; an older service's interview may have no time to tell."""
+    times = times_of(interview)
+    if times is None:
+        return []
+    notice = Request(
+        template=template,
+        # Its transaction makes it once; a key of its content would hold back the news
+        # of a time that was given up and is taken again.
+        dedupe_key=f"{template}:{interview['_id']}:{ObjectId()}",
+        context={
+            "audience": side,
+            "counterpart": names["interviewer" if side == "candidate" else "candidate"],
+            "start": times[0],
+            "end": times[1],
+            **more,
+        },
+        user_id=interview[side],
+        interview_id=interview["_id"],
+    )
+    return [notice]

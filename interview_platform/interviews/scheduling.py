@@ -67,30 +67,27 @@ class SchedulingService:
                 "codingTask": None,
                 "meetingRoomId": random_token(),
                 **fields,
-                "candidate": self._candidates.account_of(fields["candidate"], session),
                 "status": InterviewStatus.SCHEDULED,
                 "createdBy": actor.user_id,
             }
             people = self._bookings.lock(interview, session)
-            _refuse(people.faults("candidate", "interviewer") | self._unknown(fields, session))
+            if people.candidate is None:
+                # Named by the profile, perhaps.
+                interview["candidate"] = self._candidates.account_of(fields["candidate"], session)
+                people = self._bookings.lock(interview, session)
+            task, unknown = self._look_up(fields, session)
+            _refuse(people.faults("candidate", "interviewer") | unknown)
             self._bookings.check_free(interview, session)
             created = self._interviews.add(interview, session)
-            # Whoever has come further, or lacks a profile, stays as they are.
-            self._candidates.set_lot_status(
-                created["candidate"],
-                LotStatus.PENDING,
-                (LotStatus.UNASSIGNED, LotStatus.SHORTLISTED),
-                actor,
-                session,
-            )
-            self._steps.write(
-                "interview.scheduled", actor, created["_id"], session, **created["schedule"]
-            )
-            return created, self._notices.scheduled(created, people.names, session)
+            self._candidates.await_interview(created["candidate"], actor, session)
+            step, schedule = "interview.scheduled", created["schedule"]
+            self._steps.write(step, actor, created["_id"], session, first=True, **schedule)
+            notices = self._notices.scheduled(created, people.names, session)
+            return self._details.of_known(created, actor.role, people.by_id, task), notices
 
         interview, notices = transaction(self._store, book)
         self._notices.dispatch(notices)
-        return self._details.one(interview, actor.role)
+        return interview
 
     def update(self, actor: Actor, interview_id: ObjectId, fields: Document) -> Document:
         """Change a scheduled interview, tell both sides what they must know, and return it.
@@ -107,7 +104,7 @@ class SchedulingService:
             after = self._interviews.transition(
                 interview_id, InterviewStatus.SCHEDULED, changes, session
             )
-            faults = self._unknown(changes, session)
+            _, faults = self._look_up(changes, session)
             notices = []
             if changes.keys() & {"schedule", "interviewer"}:
                 people = self._bookings.lock(after, session)
@@ -173,15 +170,18 @@ class SchedulingService:
                 ref.profile_id, to, (LotStatus.PENDING,), actor, session
             )
 
-    def _unknown(self, fields: Document, session: Session) -> dict[str, Any]:
-        """Return which of the things that `fields` name do not exist; keeps tasks from deletion."""
+    def _look_up(
+        self, fields: Document, session: Session
+    ) -> tuple[Document | None, dict[str, Any]]:
+        """Return the task that `fields` name, kept from deletion, and what they name in vain."""
         faults = {}
         task_id, lot_id = fields.get("codingTask"), fields.get("lot")
-        if task_id and not self._coding_tasks.hold(task_id, session):
+        task = self._coding_tasks.hold(task_id, session) if task_id else None
+        if task_id and not task:
             faults["codingTaskId"] = ["No such coding task."]
         if lot_id and lot_id not in self._lots.by_ids([lot_id]):
             faults["lotId"] = ["No such lot."]
-        return faults
+        return task, faults
 
 
 def _refuse(faults: dict[str, Any]) -> None:

@@ -18,10 +18,20 @@ class StepRecord:
         self._audit = audit
 
     def write(
-        self, step: str, actor: Actor, interview_id: ObjectId, session: Session, **data: Any
+        self,
+        step: str,
+        actor: Actor,
+        interview_id: ObjectId,
+        session: Session,
+        *,
+        first: bool = False,
+        **data: Any,
     ) -> None:
-        """Write down, in the transaction of the step, that `actor` has taken it."""
+        """Write down, in the transaction of the step, that `actor` has taken it.
+
+        The `first` step is the one that makes the interview.
+        """
         who = {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
         event = Event("system", who, {"event": step, **data})
-        self._session_log.append_in(session, interview_id, [event])
+        self._session_log.append_in(session, interview_id, [event], new=first)
         self._audit.record(step, actor=actor.user_id, subject=interview_id, session=session)

@@ -53,21 +53,21 @@ class NotificationRepository(Repository):
 
         Raises DuplicateKeyError where its `dedupeKey` is taken.
         """
-        now = utcnow()
-        notification_id = ObjectId()
-        document = {
-            **row,
-            "_id": notification_id,
-            "channel": "email",
-            "status": "pending",
-            "attempts": 0,
-            "lastError": None,
-            "sweepAt": sweep_at,
-            "createdAt": now,
-            "updatedAt": now,
-        }
+        document = _pending(row, sweep_at)
         self._collection.insert_one(document, session=session)
+        notification_id: ObjectId = document["_id"]
         return notification_id
+
+    def add_many(
+        self, rows: Sequence[Document], *, sweep_at: datetime, session: Session
+    ) -> list[ObjectId]:
+        """Insert `rows` as pending, in one go, and return their ids.
+
+        Raises BulkWriteError where a `dedupeKey` is taken.
+        """
+        documents = [_pending(row, sweep_at) for row in rows]
+        self._collection.insert_many(documents, session=session)
+        return [document["_id"] for document in documents]
 
     def mark_queued(self, ids: Sequence[ObjectId], *, sweep_at: datetime) -> None:
         """Note that the rows are on the queue, but for those that a worker has taken already."""
@@ -230,6 +230,21 @@ class NotificationRepository(Repository):
             },
         )
         return result.matched_count == 1
+
+
+def _pending(row: Document, sweep_at: datetime) -> Document:
+    now = utcnow()
+    return {
+        **row,
+        "_id": ObjectId(),
+        "channel": "email",
+        "status": "pending",
+        "attempts": 0,
+        "lastError": None,
+        "sweepAt": sweep_at,
+        "createdAt": now,
+        "updatedAt": now,
+    }
 
 
 def _free(now: datetime) -> Document:

@@ -66,6 +66,40 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
+class Request:
+    """A notification that is asked for, to the account `user_id` or whose `email` it is.
+
+    `context` holds the template's variables, times in UTC and no secrets;
+    `rendering.InterviewContext` says which those of an interview are. `dedupe_key` must be
+    unique.
+    """
+
+    template: str
+    context: Mapping[str, Any]
+    dedupe_key: str
+    user_id: ObjectId | None = None
+    email: str | None = None
+    interview_id: ObjectId | None = None
+
+    def __post_init__(self) -> None:
+        if self.template not in TEMPLATES:
+            raise ValueError(f"no such template: {self.template}")
+
+    @property
+    def row(self) -> Document:
+        row: Document = {
+            "user": self.user_id,
+            "email": self.email,
+            "template": self.template,
+            "context": dict(self.context),
+            "dedupeKey": self.dedupe_key,
+        }
+        if self.interview_id is not None:
+            row["interview"] = self.interview_id
+        return row
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one try; `delay` says when to try again, `error` what went wrong."""
 
@@ -122,23 +156,22 @@ class NotificationService:
         """Write a notification within `session`'s transaction and return its id.
 
         It goes to the account `user_id`, or to the one that `email` belongs to, which
-        need not exist. `context` holds the template's variables, times in UTC and no
-        secrets; `rendering.InterviewContext` says which those of an interview are.
-        `dedupe_key` must be unique: taking one twice raises PyMongo's DuplicateKeyError and
-        ends the transaction. Call `dispatch` once that is committed.
+        need not exist; `Request` says what else it is made of. Taking a `dedupe_key` twice
+        raises PyMongo's DuplicateKeyError and ends the transaction. Call `dispatch` once
+        that is committed.
         """
-        if template not in TEMPLATES:
-            raise ValueError(f"no such template: {template}")
-        row: Document = {
-            "user": user_id,
-            "email": email,
-            "template": template,
-            "context": dict(context),
-            "dedupeKey": dedupe_key,
-        }
-        if interview_id is not None:
-            row["interview"] = interview_id
-        return self._repository.add(row, sweep_at=utcnow() + UNDISPATCHED_AFTER, session=session)
+        asked = Request(template, context, dedupe_key, user_id, email, interview_id)
+        return self._repository.add(asked.row, sweep_at=_undispatched(), session=session)
+
+    def request_each(self, session: Session, asked: Sequence[Request]) -> list[ObjectId]:
+        """Write notifications as `request` does, in one go, and return their ids.
+
+        A `dedupe_key` that is taken raises PyMongo's BulkWriteError.
+        """
+        if not asked:
+            return []
+        rows = [each.row for each in asked]
+        return self._repository.add_many(rows, sweep_at=_undispatched(), session=session)
 
     def void(self, session: Session | None, *, interview_id: ObjectId) -> None:
         """Void what has not gone out yet about an interview, since something newer holds."""
@@ -277,6 +310,10 @@ class NotificationService:
             row["_id"], token=token, error=error, expires_at=_expiry(row)
         )
         return Outcome(Result.FAILED, error) if recorded else Outcome(Result.SKIPPED)
+
+
+def _undispatched() -> datetime:
+    return utcnow() + UNDISPATCHED_AFTER
 
 
 def _expiry(row: Document) -> datetime | None:

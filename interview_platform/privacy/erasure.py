@@ -70,7 +70,7 @@ class ErasureService:
 
         def begin(session: Session) -> tuple[Document, AccountChange | None]:
             # Booked, so that no interview is scheduled in the same moment.
-            user = self._accounts.book(user_id, session)
+            user = self._accounts.book([user_id], session).get(user_id)
             if user is None:
                 raise NotFound
             if confirmed != user["email"]:

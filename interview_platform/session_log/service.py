@@ -78,21 +78,29 @@ class SessionLog:
             raise Unavailable("The session log cannot be written, try again")
 
     def append_in(
-        self, session: Session, interview_id: ObjectId, events: Sequence[Event]
+        self,
+        session: Session,
+        interview_id: ObjectId,
+        events: Sequence[Event],
+        *,
+        new: bool = False,
     ) -> list[int]:
         """Log `events` in the transaction of `session`; returns their numbers.
 
-        They exist if it commits. Has the transaction run again where another writer was
+        They exist if it commits. `new` says that the interview is made in it too: its log is
+        empty. Has the transaction run again where another writer was
         faster. Raises `Invalid` and `TooLarge` for an event that cannot be stored, and
         `Conflict` for a log that is sealed.
         """
         entries = [Entry.of(interview_id, event) for event in events]
         if not entries:
             return []
-        known = self._writer.known(interview_id)
-        last, sealed = self._repository.end(interview_id, known, session)
-        if sealed:
-            raise sealed_error()
+        last = 0
+        if not new:
+            known = self._writer.known(interview_id)
+            last, sealed = self._repository.end(interview_id, known, session)
+            if sealed:
+                raise sealed_error()
         # What waits in the background must not rely on the number before this.
         self._writer.doubt(interview_id)
         numbers = list(range(last + 1, last + 1 + len(entries)))

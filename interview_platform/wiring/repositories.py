@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..audit.repository import AuditRepository
-from ..auth.repository import (
-    LockRepository,
-    OneTimeTokenRepository,
-    SessionRepository,
-    UserRepository,
-)
+from ..auth.model import ACTIVE_ADMINS, FIRST_ADMIN
+from ..auth.repository import OneTimeTokenRepository, SessionRepository, UserRepository
 from ..candidates.repository import CandidateProfileRepository
+from ..coding_tasks.model import TASKS_IN_USE
 from ..coding_tasks.repository import CodingTaskRepository
+from ..core.locks import LockRepository
 from ..core.mongo import Repository
 from ..editor.repository import CodeDocumentRepository, KeyframeRepository
 from ..interviews.repository import InterviewRepository
@@ -46,7 +44,7 @@ class Repositories(Infrastructure):
 
     @cached_property
     def locks(self) -> LockRepository:
-        return LockRepository(self.store)
+        return LockRepository(self.store, (FIRST_ADMIN, ACTIVE_ADMINS), shared=(TASKS_IN_USE,))
 
     @cached_property
     def outbox(self) -> NotificationRepository:

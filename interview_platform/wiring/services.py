@@ -220,7 +220,11 @@ class Services(Repositories):
     @cached_property
     def coding_tasks(self) -> CodingTaskService:
         return CodingTaskService(
-            self.store, self.coding_task_documents, self.interview_documents, self.audit
+            self.store,
+            self.coding_task_documents,
+            self.locks,
+            self.interview_documents,
+            self.audit,
         )
 
     @cached_property
