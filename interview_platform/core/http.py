@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, NoReturn
@@ -28,6 +29,7 @@ from .errors import BadRequest, Invalid, NotFound, ServiceError, TooLarge, Unsup
 from .faults import translate
 from .logging import Origin, origin
 from .schemas import ErrorSchema
+from .workpool import Workpool
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ MAX_BODY_BYTES = 1024 * 1024
 # How many fields an error names, and how much of a name: more would help nobody.
 MAX_FAULTS = 20
 MAX_NAME_LENGTH = 100
+# How many may wait for the OpenAPI document while it is written.
+MAX_WAITING_READERS = 100
 
 # What every answer says, unless it says otherwise itself.
 PLAIN_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -142,6 +146,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def register_views_in_doc(self, api: Api, app: Flask, spec: Any, **options: Any) -> None:
+        api.describe_later(partial(self._describe, api, app, spec, **options))
+
+    def _describe(self, api: Api, app: Flask, spec: Any, **options: Any) -> None:
         refusals: Callable[[str], set[HTTPStatus]] = app.extensions["refusals"]
         for endpoint, methods in self._docs.items():
             for method, doc in methods.items():
@@ -180,13 +187,36 @@ def _possible_errors(doc: dict[str, Any]) -> set[HTTPStatus]:
 
 
 class Api(SmorestApi):  # type: ignore[misc]
-    """The OpenAPI document; errors are handled by `install`, for the whole application."""
+    """The OpenAPI document; errors are handled by `install`, for the whole application.
+
+    It is written when somebody first asks for it: half of the time to make an application
+    would be spent on it.
+    """
 
     ERROR_SCHEMA = ErrorSchema
 
     def init_app(self, app: Flask, **options: Any) -> None:
+        self._undescribed: list[Callable[[], None]] = []
+        self._document: bytes | None = None
+        # One thread, so that two who ask first do not both write.
+        self._writing = Workpool(1, waiting=MAX_WAITING_READERS)
         super().init_app(app, **options)
         self.register_converter(IdConverter, _id_schema)
+
+    def describe_later(self, describe: Callable[[], None]) -> None:
+        """Have `describe` add its part when the document is written."""
+        self._undescribed.append(describe)
+
+    def _openapi_json(self) -> Response:
+        document = self._document or self._writing.run(self._write)
+        return Response(document, mimetype="application/json")
+
+    def _write(self) -> bytes:
+        if self._document is None:
+            for describe in self._undescribed:
+                describe()
+            self._document = strict_json.dumps(self.spec.to_dict())
+        return self._document
 
     def _register_error_handlers(self) -> None:
         pass
