@@ -243,6 +243,10 @@ class AccountService:
         """Return the users of `user_ids`, in one query."""
         return self._users.by_ids(user_ids)
 
+    def briefs(self, user_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+        """Return who the users of `user_ids` are, to others: `_id`, `name` and `email`."""
+        return self._users.briefs(user_ids)
+
     def known_emails(self, emails: list[str]) -> set[str]:
         return self._users.known_emails(emails)
 

@@ -19,6 +19,7 @@ from .model import Role, UserStatus
 
 # What leaves the repository unless a password is to be checked: a hash never does by accident.
 _PUBLIC = {"passwordHash": False, "passwordScheme": False}
+_BRIEF = {"name": True, "email": True}
 _ROTATION = {"previousHash": True, "rotatedAt": True}
 # What of a session says who its bearer is.
 _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
@@ -77,6 +78,11 @@ class UserRepository(Repository):
         self, user_ids: Iterable[ObjectId], session: Session | None = None
     ) -> dict[ObjectId, Document]:
         found = self._collection.find({"_id": {"$in": list(user_ids)}}, _PUBLIC, session=session)
+        return {user["_id"]: user for user in found}
+
+    def briefs(self, user_ids: Iterable[ObjectId]) -> dict[ObjectId, Document]:
+        """Return ids, names and e-mail addresses alone."""
+        found = self._collection.find({"_id": {"$in": list(user_ids)}}, _BRIEF)
         return {user["_id"]: user for user in found}
 
     def of_role(self, role: Role) -> Iterator[Document]:

@@ -87,7 +87,7 @@ class InterviewDetails:
         return self._filled([interview], reader, self._people([interview]), tasks)[0]
 
     def _people(self, interviews: Sequence[Document]) -> Mapping[ObjectId, Document]:
-        return self._accounts.by_ids(_named(interviews, "candidate", "interviewer"))
+        return self._accounts.briefs(_named(interviews, "candidate", "interviewer"))
 
     def _filled(
         self,
