@@ -27,7 +27,8 @@ def settings(mongo_uri: str, database: Database[Document], redis_db_url: str) ->
 def services(settings: Settings) -> Iterator[Services]:
     """Services of the test's own, beside those of the application; the store is prepared."""
     with Services(settings) as services:
-        sync_schema(services.repositories)
+        if not services.store.list_collection_names():
+            sync_schema(services.repositories)
         yield services
 
 

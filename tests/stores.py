@@ -1,4 +1,4 @@
-"""The stores that tests run against: one of each a session, and nothing in them a test.
+"""The stores that tests run against: one of each a session, and empty databases for each test.
 
 Some tests want one that is theirs alone, to do it harm.
 
@@ -18,9 +18,11 @@ from pymongo.database import Database
 from redis import Redis
 
 from interview_platform.core import mongo, redis
+from interview_platform.core.locks import LockRepository
 from interview_platform.core.mongo import Document
 from interview_platform.local.stores import EmbeddedMongo, EmbeddedRedis
 
+DATABASES = 4
 REDIS_DATABASES = 16
 
 _numbers = count(1)
@@ -53,11 +55,25 @@ def mongo_client(mongo_uri: str) -> Iterator[MongoClient[Document]]:
 
 
 @pytest.fixture
-def database(mongo_client: MongoClient[Document]) -> Iterator[Database[Document]]:
-    """A database of the test's own, gone after it."""
-    name = f"test_{next(_numbers)}"
-    yield mongo_client[name]
+def database(mongo_client: MongoClient[Document]) -> Database[Document]:
+    """An empty database, which the tests just before have not used.
+
+    What the release phase has made for earlier tests stays in it, the names of locks
+    included: making that costs more than most tests do.
+    """
+    database = mongo_client[f"test_{next(_numbers) % DATABASES}"]
     # The embedded store takes its time over what a test has filled.
+    with pymongo.timeout(60):
+        for name in {*database.list_collection_names()} - {LockRepository.COLLECTION}:
+            database[name].delete_many({})
+    return database
+
+
+@pytest.fixture
+def new_database(mongo_client: MongoClient[Document]) -> Iterator[Database[Document]]:
+    """A database that nothing has prepared, gone after the test."""
+    name = f"new_{next(_numbers)}"
+    yield mongo_client[name]
     with pymongo.timeout(60):
         mongo_client.drop_database(name)
 

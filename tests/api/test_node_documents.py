@@ -54,6 +54,11 @@ class NodeService:
 
 
 @pytest.fixture
+def database(new_database: Database[Document]) -> Database[Document]:
+    return new_database
+
+
+@pytest.fixture
 def node(settings: Settings, database: Database[Document]) -> Iterator[NodeService]:
     admin = user("admin", "Root", "Root@Example.com")
     interviewer = user("interviewer", "Eve", "eve@example.com")
