@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from interview_platform.core.clock import isoformat, utcnow
 from interview_platform.core.mongo import Document
 from tests.crowd import Call, all_at_once
 from tests.interviews import NOBODY, at, book, make_lot, make_task, slot
+from tests.queries import recorded
 from tests.service import Company, Person
 
 PATH = "/api/admin/interviews"
@@ -83,6 +85,36 @@ def test_rooms_are_made_up_unguessable_and_never_shared(company: Company) -> Non
     answer = company.admin.post(PATH, taken)
     assert answer.status_code == 409
     assert list(answer.json["errors"]["json"]) == ["meetingRoomId"]
+
+
+def test_a_booking_asks_the_store_nothing_twice(
+    company: Company, database: Database[Document]
+) -> None:
+    candidate, interviewer, task = company.candidate(), company.staff(), make_task(company)
+    body = {**request_for(candidate, interviewer), "codingTaskId": task["id"]}
+    with recorded(database) as commands:
+        assert company.admin.post(PATH, body).status_code == 201
+    asked = [(command["find"], str(command["filter"])) for command in commands if "find" in command]
+    assert len(asked) == len(set(asked))
+    # Who calls, who is to come, what they will solve, and what either of them has then.
+    assert Counter(collection for collection, _ in asked) == {
+        "sessions": 1,
+        "users": 1,
+        "codingtasks": 1,
+        "interviews": 2,
+    }
+    written = [next(iter(command.items())) for command in commands if "find" not in command]
+    # Not the task, which all bookings of it would meet at.
+    assert sorted(written) == [
+        ("insert", "auditentries"),
+        ("insert", "interviews"),
+        ("insert", "notifications"),
+        ("insert", "sessionlogs"),
+        ("update", "candidateprofiles"),
+        ("update", "locks"),
+        ("update", "notifications"),
+        ("update", "users"),
+    ]
 
 
 def test_a_candidate_may_be_named_by_the_profile(company: Company) -> None:
