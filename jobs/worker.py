@@ -53,17 +53,34 @@ SIDE_BY_SIDE = 16
 """Jobs that one worker has at work: each waits for a provider nearly all of its time."""
 
 
+class SchedulerThread(Thread):
+    """What RQ takes for the scheduler's process."""
+
+    # So that RQ sends it no signals.
+    pid = None
+
+
 class Scheduler(RQScheduler):
-    """Enqueues retries when they are due. Ends with its worker, even one that was killed."""
+    """Enqueues retries when they are due, in a thread.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._worker = os.getpid()
+    Not in a fork, as RQ has it: that would wait for ever for locks that other threads held.
+    """
 
-    def heartbeat(self) -> None:
-        if os.getppid() != self._worker:
-            self.request_stop()
-        super().heartbeat()
+    def start(self) -> SchedulerThread:
+        self._status = self.Status.STARTED
+        thread = SchedulerThread(target=self._run, name="scheduler", daemon=True)
+        self._process: Any = thread
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        try:
+            self.work()
+        except RedisError as error:
+            log.warning("retries wait: %s", error)
+
+    def _install_signal_handlers(self) -> None:
+        """Leave signals to the worker."""
 
 
 class NotificationWorker(SimpleWorker):
@@ -177,8 +194,14 @@ class NotificationWorker(SimpleWorker):
             name=f"{self.hostname}-{self.pid}",
         )
         self.scheduler.acquire_locks(auto_start=True)
-        # Not before: the scheduler is a fork, and needs none of it.
         context.prepare()
+
+    def stop_scheduler(self) -> None:
+        """Have the scheduler end, and wait until it has."""
+        scheduler = cast(Scheduler, self.scheduler)
+        scheduler.request_stop()
+        if scheduler._process:
+            scheduler._process.join(STOP_WITHIN)
 
 
 def run(url: str) -> None:
@@ -202,7 +225,7 @@ def run(url: str) -> None:
 
 
 def _exit(_signum: int, _frame: FrameType | None) -> NoReturn:
-    # Nothing is at work yet, and a scheduler that was just started ends by itself.
+    # Nothing is at work yet.
     os._exit(0)
 
 

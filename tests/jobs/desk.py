@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,12 +113,6 @@ class WorkerProcess:
         assert self.process.poll() is None, f"it ended:\n{self.log_file.read_text()}"
         return workers_alive(redis)
 
-    def children(self) -> list[int]:
-        pid = self.process.pid
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-
     def terminate(self) -> int:
         """Ask the worker to stop and return its exit status."""
         self.process.terminate()
@@ -149,15 +141,5 @@ def working(desk: Desk, log_file: Path, *, ready: bool = True) -> Iterator[Worke
             assert status == 0, f"it ended with {status}:\n{log_file.read_text()}"
     finally:
         if process.poll() is None:
-            for pid in [process.pid, *worker.children()]:
-                os.kill(pid, signal.SIGKILL)
+            process.kill()
             process.wait()
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that ended but was not waited for does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
