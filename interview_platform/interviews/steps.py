@@ -9,7 +9,7 @@ from bson import ObjectId
 from ..audit.service import Audit
 from ..auth.model import Actor
 from ..core.mongo import Session
-from ..session_log.service import Event, SessionLog
+from ..session_log.service import Event, SessionLog, log_actor
 
 
 class StepRecord:
@@ -31,7 +31,6 @@ class StepRecord:
 
         The `first` step is the one that makes the interview.
         """
-        who = {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
-        event = Event("system", who, {"event": step, **data})
+        event = Event("system", log_actor(actor), {"event": step, **data})
         self._session_log.append_in(session, interview_id, [event], new=first)
         self._audit.record(step, actor=actor.user_id, subject=interview_id, session=session)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
-from ..session_log.service import frozen
+from ..session_log.service import log_actor
 from .shown import Shown
 
 
@@ -39,13 +40,10 @@ class Connection:
     joined: dict[ObjectId, Membership] = field(default_factory=dict)
     waiting: dict[ObjectId, Membership] = field(default_factory=dict)
     # Who acts, as the session log has it.
-    actor_entry: Mapping[str, Any] = field(init=False)
+    actor_entry: RawBSONDocument = field(init=False)
 
     def __post_init__(self) -> None:
-        actor = self.actor
-        self.actor_entry = frozen(
-            {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}
-        )
+        self.actor_entry = log_actor(self.actor)
 
     @property
     def is_staff(self) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import gevent
-from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 from msgspec import Meta
 
 from ..core.broadcast import Message
@@ -159,7 +159,7 @@ class Editing:
         """Log an edit that another process told of and did not live to log."""
         data = message.data
         if message.event == EDIT:
-            actor = {**data["actor"], "userId": ObjectId(data["actor"]["userId"])}
+            actor = RawBSONDocument(data["actor"])
             self._log.append(hosted.interview_id, "code", actor, {"update": data["update"]})
 
     def _load(self, hosted: Hosted, replica: Replica) -> None:
@@ -194,18 +194,13 @@ class Editing:
             else:
                 logged, new = self._take_snapshot(hosted, replica, connection, event)
         if new is not None:
-            actor = connection.actor
             self._rooms.say(
                 room_of(event.interview_id),
                 EDIT,
                 {
                     "id": str(logged.id),
                     "update": new,
-                    "actor": {
-                        "userId": str(actor.user_id),
-                        "name": actor.name,
-                        "role": str(actor.role),
-                    },
+                    "actor": connection.actor_entry.raw,
                 },
                 skip=connection.socket_id,
             )

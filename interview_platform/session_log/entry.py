@@ -11,6 +11,7 @@ from bson import ObjectId, encode
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
+from ..auth.model import Actor
 from ..core.clock import utcnow
 from ..core.errors import Conflict, Invalid, TooLarge
 from ..core.mongo import Document
@@ -81,12 +82,9 @@ def sealed_error() -> Conflict:
     return Conflict("The interview's log is sealed")
 
 
-def frozen(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `content` as the log takes it without more ado, for an actor of many events.
-
-    Raises as `Entry.of` does.
-    """
-    return _freeze("actor", content)
+def log_actor(actor: Actor) -> RawBSONDocument:
+    """Return who acts, as the log has it: `{userId, name, role}`, encoded once for all events."""
+    return _freeze("actor", {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)})
 
 
 def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:

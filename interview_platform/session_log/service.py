@@ -15,11 +15,11 @@ from ..core.paging import Page, PageRequest
 from ..core.promise import Promise
 from ..core.workpool import Workpool
 from .chain import hashes_of
-from .entry import MAX_BYTES, TYPES, Entry, Event, frozen, sealed_error
+from .entry import MAX_BYTES, TYPES, Entry, Event, log_actor, sealed_error
 from .repository import SessionLogRepository
 from .writer import LogWriter
 
-__all__ = ["TYPES", "Event", "Logged", "SessionLog", "frozen"]
+__all__ = ["TYPES", "Event", "Logged", "SessionLog", "log_actor"]
 
 # How many events are hashed at once, apart from the hub.
 AT_ONCE = 64

@@ -11,9 +11,9 @@ from ..auth.model import Actor, Role
 from ..core.clock import utcnow
 from ..core.errors import Forbidden
 from ..core.mongo import Document, Session, Store, transaction
-from ..session_log.service import Event, SessionLog
+from ..session_log.service import Event, SessionLog, log_actor
 from .consent_text import CONSENT_VERSION
-from .model import Consent, log_actor
+from .model import Consent
 from .repository import ConsentRepository
 
 Announce = Callable[[str, str], None]

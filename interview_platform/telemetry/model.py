@@ -11,8 +11,6 @@ from typing import Annotated, Any, NamedTuple
 from bson import ObjectId
 from msgspec import Meta, Struct
 
-from ..auth.model import Actor
-
 MAX_FACES = 10
 
 _Place = Annotated[float, Meta(ge=-1, le=2)]
@@ -98,8 +96,3 @@ class Stretch(NamedTuple):
     @property
     def severity(self) -> Severity:
         return SEVERITIES[self.kind]
-
-
-def log_actor(actor: Actor) -> dict[str, Any]:
-    """Return who acts, as the session log has it."""
-    return {"userId": actor.user_id, "name": actor.name, "role": str(actor.role)}

@@ -24,10 +24,10 @@ from ..core.clock import from_milliseconds, milliseconds, utcnow
 from ..core.errors import Forbidden, Unavailable
 from ..core.mongo import Document, describe
 from ..core.promise import Promise, all_done
-from ..session_log.service import SessionLog
+from ..session_log.service import SessionLog, log_actor
 from .attention import Summary
 from .consents import ConsentService
-from .model import Consent, Kind, Sample, Stretch, log_actor
+from .model import Consent, Kind, Sample, Stretch
 from .repository import GazeRepository
 from .samples import pack, read_metrics
 from .streams import Bucket, Stream, summarize
