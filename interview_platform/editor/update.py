@@ -144,20 +144,10 @@ def _read_structs(data: bytes, structs: list[Struct]) -> int:
             text: str | None = None
             left = right = None
             if kind in (_STRING, _DELETED):
-                # Most stand beside what the same client wrote, whose long name need not be
-                # read again and again.
                 if info & _HAS_LEFT:
-                    if data.startswith(spelled, at):
-                        number, at = _number(data, at + len(spelled))
-                        left = (client, number)
-                    else:
-                        left, at = _id(data, at)
+                    left, at = _neighbour(data, at, client, spelled)
                 if info & _HAS_RIGHT:
-                    if data.startswith(spelled, at):
-                        number, at = _number(data, at + len(spelled))
-                        right = (client, number)
-                    else:
-                        right, at = _id(data, at)
+                    right, at = _neighbour(data, at, client, spelled)
                 if not (left or right):
                     if data[at : at + len(_PARENT)] != _PARENT:
                         raise _refusal(f"Edits something else than the text {ROOT!r}.")
@@ -209,9 +199,15 @@ def _read_deletions(data: bytes, at: int) -> tuple[list[Deletion], int]:
     return deletions, at
 
 
-def _id(data: bytes, at: int) -> tuple[Id, int]:
-    """Return the id at `at`, and where it ends."""
-    client, at = _number(data, at)
+def _neighbour(data: bytes, at: int, client: int, spelled: bytes) -> tuple[Id, int]:
+    """Return the id at `at`, and where it ends.
+
+    Most name `client` again, whose long name, as `spelled`, need not be read once more.
+    """
+    if data.startswith(spelled, at):
+        at += len(spelled)
+    else:
+        client, at = _number(data, at)
     clock, at = _number(data, at)
     return (client, clock), at
 
