@@ -23,8 +23,7 @@ def services() -> Services:
 def prepare() -> None:
     """Build what jobs use, so that the first of them need not wait and several may ask at once."""
     built = services()
-    parts = built.channels, built.notifications, built.sealing, built.erasure
-    log.debug("%d services are ready", len(parts))
+    _ = built.channels, built.notifications, built.sealing, built.erasure
     try:
         mongo.answers(built.store)
     except PyMongoError as error:

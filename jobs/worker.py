@@ -53,22 +53,15 @@ SIDE_BY_SIDE = 16
 """Jobs that one worker has at work: each waits for a provider nearly all of its time."""
 
 
-class SchedulerThread(Thread):
-    """What RQ takes for the scheduler's process."""
-
-    # So that RQ sends it no signals.
-    pid = None
-
-
 class Scheduler(RQScheduler):
     """Enqueues retries when they are due, in a thread.
 
     Not in a fork, as RQ has it: that would wait for ever for locks that other threads held.
     """
 
-    def start(self) -> SchedulerThread:
+    def start(self) -> Thread:
         self._status = self.Status.STARTED
-        thread = SchedulerThread(target=self._run, name="scheduler", daemon=True)
+        thread = Thread(target=self._run, name="scheduler", daemon=True)
         self._process: Any = thread
         thread.start()
         return thread
