@@ -110,10 +110,10 @@ class Connection(Socket):  # type: ignore[misc]
             self.server.deliver(self, packet[1:])
         elif packet.startswith("b"):
             self.server.deliver(self, b64decode(packet[1:], validate=True))
-        elif int(packet[:1]) == PONG:
+        elif (kind := int(packet[:1])) == PONG:
             self._pong_by = None
             self._ping_at = monotonic() + self.server.ping_interval
-        elif int(packet[:1]) == CLOSE:
+        elif kind == CLOSE:
             self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
 
     def handle_post_request(self, environ: WSGIEnvironment) -> None:
