@@ -34,8 +34,12 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, name: str, field: fields.Field[Any]) -> Step:
+        """Plan `field`. Raises ValueError for one that is taken from inside another."""
+        place = name if field.attribute is None else field.attribute
+        if "." in place:
+            raise ValueError(f"{name}: no plan for the attribute {place}")
         return cls(
-            name if field.attribute is None else field.attribute,
+            place,
             name if field.data_key is None else field.data_key,
             field.dump_default,
             next((types for kind, types in _PLAIN.items() if isinstance(field, kind)), frozenset()),
