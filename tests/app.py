@@ -17,6 +17,9 @@ from interview_platform.core.settings import Settings
 from interview_platform.wiring import Services
 from tests.service import Company, make_settings
 
+# Databases that this process has prepared: they are emptied for the next test, not dropped.
+_prepared: set[tuple[str, str]] = set()
+
 
 @pytest.fixture
 def settings(mongo_uri: str, database: Database[Document], redis_db_url: str) -> Settings:
@@ -27,8 +30,9 @@ def settings(mongo_uri: str, database: Database[Document], redis_db_url: str) ->
 def services(settings: Settings) -> Iterator[Services]:
     """Services of the test's own, beside those of the application; the store is prepared."""
     with Services(settings) as services:
-        if not services.store.list_collection_names():
+        if (place := (settings.mongo_uri, settings.mongo_db_name)) not in _prepared:
             sync_schema(services.repositories)
+            _prepared.add(place)
         yield services
 
 
