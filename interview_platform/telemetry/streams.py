@@ -122,12 +122,13 @@ class Stream:
 
     def check(self, samples: Sequence[Sample], now: datetime, field: str) -> None:
         """Raise `Invalid`, naming `field`, for samples whose times cannot be taken."""
-        times = [*self._times, *(sample.t for sample in samples)]
+        new = [sample.t for sample in samples]
         current = milliseconds(now)
-        if times[-1] > current + MAX_AHEAD or samples[0].t < current - MAX_LATE:
+        if new[-1] > current + MAX_AHEAD or new[0] < current - MAX_LATE:
             raise _invalid(field, "Too far from the service's time: t is in ms since the epoch.")
-        if any(later < earlier for earlier, later in pairwise(times)):
+        if any(later < earlier for earlier, later in pairwise([self.last, *new])):
             raise _invalid(field, "Must come in the order of their times.")
+        times = [*self._times, *new]
         paced = zip(times, times[MAX_RATE:], strict=False)
         if any(later - earlier < _RATE_TIME for earlier, later in paced):
             raise _invalid(field, f"At most {MAX_RATE} a second.")
