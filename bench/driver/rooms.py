@@ -17,6 +17,8 @@ from .typist import Typist, YjsTypist
 AT_ONCE = 50
 """Sockets that connect side by side."""
 
+SECOND = 1000  # ms
+
 KEYSTROKES = 16_000
 """Rooms start typing at places of the recorded session that are spread over so much of it."""
 
@@ -24,6 +26,9 @@ KEYSTROKES = 16_000
 NUMBER = b"n=%08d"
 _NUMBER = b"n="
 _DIGITS = 8
+# Samples of gaze are known by the time of the first.
+_TIME = b'"t":'
+_TIME_DIGITS = 13
 _CODE = b'"codeUpdate",'
 
 # A payload of 200 bytes.
@@ -33,6 +38,7 @@ SIGNAL = (
     b'%s network-cost 999"}' % NUMBER
 )
 GAZE = b'"metrics":{"x":0.4821,"y":0.5137,"onScreen":true,"faces":1,"focus":"%s"}' % NUMBER
+SAMPLE = b'{"t":%d,"x":0.4821,"y":0.5137,"onScreen":true,"faces":1,"focus":true}'
 CHAT = b'"message":"What does this do for an empty list? %s"' % NUMBER
 
 
@@ -89,10 +95,19 @@ def _join(target: Target, seat: Seat) -> dict[str, Any]:
 
 
 class Room:
-    """One interview; the first of its clients is the candidate, who types and is watched."""
+    """One interview; the first of its clients is the candidate, who types and is watched.
+
+    Gaze is told as the metrics of older clients, or with `samples`, as so many samples at once.
+    """
 
     def __init__(
-        self, target: Target, interview: str, seated: Sequence[Seated], meter: Meter, typist: Typist
+        self,
+        target: Target,
+        interview: str,
+        seated: Sequence[Seated],
+        meter: Meter,
+        typist: Typist,
+        samples: int,
     ) -> None:
         self._target = target
         self.interview = interview
@@ -103,6 +118,8 @@ class Room:
         self._yjs: YjsTypist | None = None
         # Updates are known again by their bytes, and snapshots come in the order sent.
         self._updates: dict[bytes, int] = {}
+        self._samples = samples
+        self._times: dict[bytes, int] = {}
         self._snapshots: list[int] = []
         self._turn = 0
         self._state = seated[0].state
@@ -129,7 +146,8 @@ class Room:
 
     def gaze(self, moment: float) -> None:
         number = self._meter.begin(moment, len(self.clients) - 1)
-        self.clients[0].emit(self._event(b"eyeTracking", GAZE % number))
+        metrics = self._take_samples(number) if self._samples else GAZE % number
+        self.clients[0].emit(self._event(b"eyeTracking", metrics))
 
     def chat(self, moment: float) -> None:
         number = self._meter.begin(moment, len(self.clients))
@@ -148,6 +166,15 @@ class Room:
         place = b'"update":{"_placeholder":true,"num":0}'
         self.clients[0].emit(self._event(b"codeUpdate", place), update, acknowledged=True)
 
+    def _take_samples(self, number: int) -> bytes:
+        """Return the samples of the second before now."""
+        first = int(1000 * time.time()) - SECOND
+        self._times[b"%d" % first] = number
+        step = SECOND // self._samples
+        return b'"samples":[%b]' % b",".join(
+            SAMPLE % (first + step * index) for index in range(self._samples)
+        )
+
     def _event(self, name: bytes, fields: bytes) -> bytes:
         return b'["%s",%s%s}]' % (name, self._head, fields)
 
@@ -158,6 +185,7 @@ class Room:
 
     def _hears(self) -> Callable[[Packet], None]:
         meter, updates, snapshots = self._meter, self._updates, iter(self._snapshots)
+        times = self._times
 
         def hear(packet: Packet) -> None:
             text, attachments = packet
@@ -169,6 +197,9 @@ class Room:
             elif (at := text.find(_NUMBER)) >= 0:
                 at += len(_NUMBER)
                 meter.arrive(int(text[at : at + _DIGITS]))
+            elif (at := text.find(_TIME)) >= 0:
+                at += len(_TIME)
+                meter.arrive(times[text[at : at + _TIME_DIGITS]])
 
         return hear
 
@@ -176,7 +207,8 @@ class Room:
 class Rooms:
     """Many rooms with the same things going on in each, evenly spread over time.
 
-    `rates` says how often a second `signal`, `edit`, `gaze` and `chat` happen in each room.
+    `rates` says how often a second `signal`, `edit`, `gaze` and `chat` happen in each room, and
+    `samples` how many samples there are in an event of gaze.
     """
 
     def __init__(self, target: Target, told: dict[str, Any], loop: Loop) -> None:
@@ -189,6 +221,7 @@ class Rooms:
         ]
         self._rates: dict[str, float] = told["rates"]
         self._pad: int = told.get("pad", 0)
+        self._samples: int = told.get("samples", 0)
         self.rooms: list[Room] = []
 
     @property
@@ -208,7 +241,8 @@ class Rooms:
             present = [next(seated) for _ in members]
             start = len(self.rooms) * KEYSTROKES // self.capacity
             typist = Typist(start if self._rates.get("edit") else 0, self._pad)
-            room = Room(self._target, members[0].interview, present, self.meter, typist)
+            interview = members[0].interview
+            room = Room(self._target, interview, present, self.meter, typist, self._samples)
             self.rooms.append(room)
             opened.append(room)
         for room in opened:
