@@ -22,7 +22,7 @@ MAX_ORIGINS = 1_000
 
 # A room that no other process hears is not published to for so many seconds, unless one says
 # that it hears it now.
-QUIET = 1.0
+QUIET = 10.0
 
 # What is announced, with their channels: a process hears these rooms from now on.
 _HEARD = "rooms:heard"
@@ -49,7 +49,7 @@ class Broadcaster:
     processes hear what one process says in one room in the order it was said, each thing
     at most once; what could not reach them is counted in `dropped`, and the gap closes by
     itself when Redis is back. Each process hears the rooms that it has subscribed to; one
-    that no other process hears is published to once a second at most. Data holds JSON's
+    that no other process hears is published to once in `QUIET` seconds at most. Data holds JSON's
     types and bytes. Nothing is connected before it is needed.
     """
 
@@ -66,9 +66,11 @@ class Broadcaster:
         self._heard: dict[bytes, int] = {}
         # Until when no other process hears a channel.
         self._quiet: dict[str, float] = {}
+        # How often that may have changed: counts from before are of no account.
+        self._changes = 0
         self._handlers[_HEARD].append(self._others_hear)
         self._listener = Listener(redis_url, self._receive, self._opened)
-        self._sender = Sender(redis_url, self._origin, self._listener.hears, self._counted)
+        self._sender = Sender(redis_url, self._origin, self._count)
         self.published = 0
         self.received = 0
 
@@ -145,20 +147,32 @@ class Broadcaster:
             event, data, skip = unpack(body)
             self._say(Message(channel.removeprefix(self._rooms), event, data, skip))
 
-    def _counted(self, channel: str, others: int) -> None:
-        """Note that a message on `channel` was heard by so many other processes."""
-        told = self._listener.hears(self._announcements)
-        if others <= 0 and told and channel.startswith(self._rooms):
-            if len(self._quiet) >= _MAX_QUIET:
-                self._quiet.clear()
-            self._quiet[channel] = monotonic() + QUIET
+    def _count(self, channels: list[str]) -> Callable[[list[int]], None]:
+        """Return what is to be told by how many that is heard which is sent now."""
+        changes = self._changes
+        # Asked before: who is confirmed only later was perhaps not counted.
+        own = [self._listener.hears(channel) for channel in channels]
+
+        def counted(numbers: list[int]) -> None:
+            if self._changes != changes or not self._listener.hears(self._announcements):
+                return
+            until = monotonic() + QUIET
+            for channel, number, heard_here in zip(channels, numbers, own, strict=True):
+                if number <= heard_here and channel.startswith(self._rooms):
+                    if len(self._quiet) >= _MAX_QUIET:
+                        self._quiet.clear()
+                    self._quiet[channel] = until
+
+        return counted
 
     def _others_hear(self, channels: list[str]) -> None:
+        self._changes += 1
         for channel in channels:
             self._quiet.pop(channel, None)
 
     def _opened(self) -> None:
         """Take nothing for granted that was heard by the connection before."""
+        self._changes += 1
         self._quiet.clear()
         self._tell_others([each for each in self._listener.channels if each != self._announcements])
 

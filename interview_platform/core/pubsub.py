@@ -262,22 +262,20 @@ class Sender:
     """Publishes in the background: many messages a round trip, in order, never waiting.
 
     While Redis is away what was put last is kept. A message may be sent twice, so it is
-    sent with `origin` and a number that grows. `counted(channel, number)` is told by how many
-    each was heard that are not this process, as far as `hears(channel)` tells.
+    sent with `origin` and a number that grows. `count(channels)` is called before some are
+    sent, and what it returns with the numbers of those who heard each.
     """
 
     def __init__(
         self,
         url: str,
         origin: bytes,
-        hears: Callable[[str], bool],
-        counted: Callable[[str, int], None],
+        count: Callable[[list[str]], Callable[[list[int]], None]],
     ) -> None:
         self.dropped = 0
         self._url = url
         self._origin = origin
-        self._hears = hears
-        self._counted = counted
+        self._count = count
         self._outbox: deque[_Outgoing] = deque()
         self._bytes = 0
         self._number = 0
@@ -355,11 +353,9 @@ class Sender:
             ("PUBLISH", each.channel, b"%b %d %b" % (self._origin, each.number, each.message))
             for each in batch
         ]
-        # Asked before: who is confirmed only later was perhaps not counted.
-        own = [self._hears(each.channel) for each in batch]
+        counted = self._count([each.channel for each in batch])
         connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        for each, heard_here in zip(batch, own, strict=True):
-            self._counted(each.channel, connection.read_response() - heard_here)
+        counted([connection.read_response() for _ in batch])
 
     def _sent(self, number: int) -> None:
         """Remove what has been sent; some of it may have been dropped meanwhile."""

@@ -22,6 +22,7 @@ from interview_platform.core.broadcast import Broadcaster, Message
 from interview_platform.core.errors import Invalid
 from interview_platform.local.stores import EmbeddedRedis
 from tests.live import ROOT, wait_until
+from tests.realtime.holding import HoldingProxy
 
 TIMEOUT = 20.0
 
@@ -177,6 +178,25 @@ def test_a_room_that_nobody_else_hears_is_left_out_until_somebody_does(
     wait_until(lambda: is_published("to somebody"), "that somebody does")
     assert is_published("to them")
     assert peer.said(2) == [["room", "said", f"to {who}", None] for who in ("somebody", "them")]
+
+
+def test_who_comes_while_others_are_counted_is_not_left_out(
+    url: str, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "QUIET", 3600.0)
+    with HoldingProxy(url) as network, closing(Broadcaster(network.url)) as broadcaster:
+        assert broadcaster.on("anything", print)
+        network.hold("room")
+        broadcaster.publish("room", "said", "to nobody")
+        assert network.holds.wait(TIMEOUT)
+        assert peer.call("subscribe", "room", "fence") is True
+        wait_until(lambda: broadcaster.received > 0, "that somebody hears it")
+        network.release()
+        # Counted after what was said before it.
+        broadcaster.publish("fence", "said", None)
+        assert peer.said(1) == [["fence", "said", None, None]]
+        broadcaster.publish("room", "said", "to somebody")
+        assert peer.said(1) == [["room", "said", "to somebody", None]]
 
 
 def test_data_arrives_as_it_was(broadcaster: Broadcaster, peer: Peer) -> None:
