@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Condition, Lock, Thread
@@ -34,9 +35,11 @@ from .streams import Bucket, Stream, summarize
 
 log = logging.getLogger(__name__)
 
-# All in seconds: how long samples wait at most, when it is asked anew whether the candidate
-# consents, how often is looked for what waits, and when a silent stream is forgotten.
+# All in seconds: how long samples wait at most, when it is asked anew whether candidates
+# consent, of all at once and of one whose answer has become older, how often is looked for
+# what waits, and when a silent stream is forgotten.
 STRETCH = 5.0
+REREAD_ALL = 1.5
 REREAD = 3.0
 LOOK = 0.25
 SILENCE = 60.0
@@ -68,6 +71,14 @@ class _Watch:
     # When it was asked for, on the monotonic clock, and how often it was said to have changed.
     asked_at: float = float("-inf")
     changes: int = 0
+
+    def learn(self, consent: Consent | None, asked_at: float, changes: int) -> None:
+        """Take an answer that was asked for when the consent had changed so often."""
+        if asked_at < self.asked_at:
+            return
+        self.consent = consent
+        if self.changes == changes:
+            self.asked_at = asked_at
 
 
 class GazeRecorder:
@@ -186,9 +197,7 @@ class GazeRecorder:
         asked_at = time.monotonic()
         consent = self._consents.current(interview_id)
         with self._changed:
-            watch.consent = consent
-            if watch.changes == changes:
-                watch.asked_at = asked_at
+            watch.learn(consent, asked_at, changes)
         return watch
 
     # Under the lock:
@@ -268,6 +277,22 @@ class GazeRecorder:
                 due = self._due()
             if due:
                 self._store(due)
+            self._ask_all()
+
+    def _ask_all(self) -> None:
+        """Ask for all consents at once, so that events need not ask each for one."""
+        asked_at = time.monotonic()
+        with self._changed:
+            watches = {each: watch for each, watch in self._watches.items() if watch.streams}
+            if all(asked_at - watch.asked_at < REREAD_ALL for watch in watches.values()):
+                return
+            changes = {each: watch.changes for each, watch in watches.items()}
+        # While the store is away, events find that out for themselves.
+        with suppress(PyMongoError):
+            consents = self._consents.current_by_ids(changes.keys())
+            with self._changed:
+                for each, watch in watches.items():
+                    watch.learn(consents.get(each), asked_at, changes[each])
 
     def _store(self, due: list[tuple[Bucket, Summary]]) -> None:
         """Store buckets, and keep or break the promises of all that is in them."""

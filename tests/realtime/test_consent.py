@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -24,6 +25,7 @@ from interview_platform.wiring import Services
 from tests.gaze import Gaze
 from tests.live import ROOT, SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
+from tests.queries import recorded
 from tests.service import Company
 
 Pair = tuple[SocketPerson, SocketPerson]
@@ -275,3 +277,24 @@ def test_consent_is_announced_by_interview(services: Services) -> None:
     for _ in range(2):
         services.consents.give(cleo, interview_id, gaze=True, recording=False)
     assert heard == [str(interview_id)]
+
+
+def test_consents_are_asked_for_all_at_once(
+    services: Services,
+    deaf: GazeRecorder,
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recorder, "REREAD_ALL", 0.05)
+    looks = {ObjectId(): Gaze() for _ in range(5)}
+    cleo = Actor(ObjectId(), Role.CANDIDATE, "Cleo", ObjectId())
+    for interview_id, gaze in looks.items():
+        services.consents.give(cleo, interview_id, gaze=True, recording=False)
+        deaf.record(interview_id, "socket", cleo, one(gaze))
+    with recorded(database) as commands:
+        time.sleep(1)
+        for interview_id, gaze in looks.items():
+            deaf.record(interview_id, "socket", cleo, one(gaze))
+    asked = [command["filter"] for command in commands if command.get("find") == "consents"]
+    assert asked
+    assert all({*each["_id"]["$in"]} == {*looks} for each in asked)
