@@ -1,7 +1,7 @@
 """Group commit: many events, of many interviews, in one write to the store.
 
-What is appended waits for the write before it to end: alone in a quiet hour it is written
-at once, in a busy one with many others. Of most logs this process knows the last number,
+What is appended waits for the write before it to end: in a quiet hour it is written at
+once, in a busy one with many others. Of most logs this process knows the last number,
 and their events are written together, in one ordered insert. The rest are written alone,
 after reading back what is stored: logs met for the first time, those of which a write
 ended in doubt, and those that another process writes too, which would otherwise make the
@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 from ..core.errors import Invalid
 from ..core.mongo import Document
 from ..core.promise import Promise, all_done
+from ..core.ratelimit import Bucket
 from .backlog import Backlog, Log, Waiting
 from .entry import Entry
 from .repository import WINDOW, SessionLogRepository, Stopped, Stored
@@ -29,9 +30,12 @@ log = logging.getLogger(__name__)
 
 THREADS = 4
 
-# All in seconds. After an insert, of several events and of one: what comes meanwhile shares
-# the next one, and other processes have their turn.
-GATHER = 0.05
+# Inserts beyond this wait, for each costs more than the events in it: what comes meanwhile
+# shares the next one.
+INSERTS_PER_SECOND = 10
+INSERTS_AT_ONCE = 10
+
+# All in seconds. After an insert, when other processes have their turn.
 PAUSE = 0.01
 # A log is written alone for so long after another process was seen to write it.
 RIVALRY = 5.0
@@ -53,6 +57,7 @@ class LogWriter:
         self._starting = Lock()
         self._started = False
         self._away = False
+        self._pace = Bucket(INSERTS_PER_SECOND, INSERTS_AT_ONCE)
 
     @property
     def waiting(self) -> int:
@@ -125,7 +130,7 @@ class LogWriter:
             self._lost(error)
             self._doubt([logged for logged, _ in batch])
         else:
-            self._closing.wait(GATHER if len(batch) > 1 else PAUSE)
+            self._closing.wait(max(PAUSE, self._pace.owe(1)))
 
     def _write_alone(self, logged: Log) -> None:
         delay = RETRY
