@@ -1,4 +1,4 @@
-"""gunicorn's gevent worker: it answers in one write, and refuses as the service refuses.
+"""gunicorn's gevent worker, which refuses as the service refuses.
 
 Loaded before gevent patches, so that nothing of the service may be imported here.
 """
@@ -6,17 +6,13 @@ Loaded before gevent patches, so that nothing of the service may be imported her
 from __future__ import annotations
 
 import json
-import time
 from contextlib import suppress
-from functools import lru_cache
 from http import HTTPStatus
-from socket import SHUT_RDWR, socket
+from socket import socket
 from typing import Any
 from uuid import uuid4
 
-from gevent import GreenletExit
-from gunicorn import util
-from gunicorn.http import errors, wsgi
+from gunicorn.http import errors
 from gunicorn.workers.ggevent import GeventWorker
 
 _STATUS: dict[type[Exception], HTTPStatus] = {
@@ -44,49 +40,6 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self.cfg.__dict__[name] = setting.get()
         super().init_process()
 
-    def handle_request(self, listener_name: Any, req: Any, sock: socket, addr: Any) -> None:
-        """Have the application answer `req`; StopIteration ends the connection.
-
-        As gunicorn's own, without what is not used here: its log, files, and HTTP/2.
-        """
-        environ: dict[str, Any] = {}
-        answer: Answer | None = None
-        try:
-            self.cfg.pre_request(self, req)
-            self.nr += 1
-            if self.nr >= self.max_requests:
-                self.alive = False
-            answer, environ = wsgi.create(
-                req, sock, addr, listener_name, self.cfg, response_class=Answer
-            )
-            environ["wsgi.multithread"] = True
-            if not self.alive:
-                answer.force_close()
-            pieces = self.wsgi(environ, answer.start_response)
-            try:
-                for piece in pieces:
-                    answer.write(piece)
-                answer.close()
-            finally:
-                if hasattr(pieces, "close"):
-                    pieces.close()
-            if answer.should_close():
-                raise StopIteration
-        except (StopIteration, OSError):
-            raise
-        except (GreenletExit, SystemExit) as stop:
-            # The worker goes, and does not wait for this any longer.
-            raise StopIteration from stop
-        except Exception as error:
-            if answer is None or not answer.begun:
-                raise
-            self.log.exception("an answer broke off")
-            with suppress(OSError):
-                sock.shutdown(SHUT_RDWR)
-            raise StopIteration from error
-        finally:
-            self.cfg.post_request(self, req, environ, answer)
-
     def handle_error(self, req: object, client: socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that failed before it reached the application, or beyond it."""
         status = next(
@@ -100,60 +53,6 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self.log.warning("request %s refused: %s", request_id, type(exc).__name__)
         with suppress(OSError):
             client.sendall(_answer(status, request_id))
-
-
-class Answer(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head leaves with the first piece of its body."""
-
-    _head = b""
-    headers_sent: bool
-
-    @property
-    def begun(self) -> bool:
-        """Whether any of it has been sent."""
-        return self.headers_sent and not self._head
-
-    def default_headers(self) -> list[str]:
-        """Return the status line and the headers that every answer has."""
-        major, minor = self.req.version
-        connection = "close" if self.should_close() else "keep-alive"
-        head = [
-            f"HTTP/{major}.{minor} {self.status}\r\n",
-            f"Server: {self.version}\r\nDate: {_date(int(time.time()))}\r\n",
-            f"Connection: {'upgrade' if self.upgrade else connection}\r\n",
-        ]
-        if self.chunked:
-            head.append("Transfer-Encoding: chunked\r\n")
-        return head
-
-    def send_headers(self) -> None:
-        """Make the head ready to be sent."""
-        if not self.headers_sent:
-            named = (f"{name}: {value}\r\n" for name, value in self.headers)
-            self._head = "".join((*self.default_headers(), *named, "\r\n")).encode("latin-1")
-            self.headers_sent = True
-
-    def _emit_body(self, data: bytes) -> None:
-        framed = b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data
-        self._send(framed)
-
-    def close(self) -> None:
-        """Send what is left of it."""
-        self.send_headers()
-        end = b"0\r\n\r\n" if self.chunked else b""
-        if self._head or end:
-            self._send(end)
-
-    def _send(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        self.sock.sendall(head + data if head else data)
-
-
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    """Return the header `Date` of a second."""
-    date: str = util.http_date(second)
-    return date
 
 
 def _answer(status: HTTPStatus, request_id: str) -> bytes:
