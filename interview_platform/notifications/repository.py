@@ -97,12 +97,11 @@ class NotificationRepository(Repository):
             {"_id": notification_id, "nextAttemptAt": {"$not": {"$gt": now}}, **_free(now)},
             {"$set": {"status": "queued", **_leased(token, now + duration), "updatedAt": now}},
         )
-        return self._held(notification_id, token) if result.matched_count else None
-
-    def holds(self, notification_id: ObjectId, *, token: str) -> bool:
-        """Tell whether `token` holds the row still and the row is still open."""
-        row = self._held(notification_id, token)
-        return row is not None and row["status"] in OPEN
+        if not result.matched_count:
+            return None
+        return self._collection.find_one(
+            {"_id": notification_id, "lease.token": token, "status": {"$in": OPEN}}
+        )
 
     def renew(
         self, notification_id: ObjectId, *, token: str, duration: timedelta, channel: str
@@ -213,10 +212,6 @@ class NotificationRepository(Repository):
         self._collection.delete_many({"user": user_id})
         self._collection.delete_many({"email": {"$eq": email}})
         self._collection.delete_many({"interview": {"$in": list(interview_ids)}})
-
-    def _held(self, notification_id: ObjectId, token: str) -> Document | None:
-        row = self._collection.find_one({"_id": notification_id})
-        return row if row and row.get("lease", {}).get("token") == token else None
 
     def _close(self, match: Document, outcome: dict[str, Any], expires_at: datetime | None) -> bool:
         if expires_at is not None:

@@ -262,9 +262,7 @@ class NotificationService:
     def _holds(self, row: Document, claim: Claim, channel: str) -> bool:
         """Tell whether the row is still ours to send, for as long as the provider may take."""
         fresh = time.monotonic() - claim.at < FRESH.total_seconds()
-        if fresh and row["channel"] == channel:
-            return self._repository.holds(row["_id"], token=claim.token)
-        return self._repository.renew(
+        return (fresh and row["channel"] == channel) or self._repository.renew(
             row["_id"], token=claim.token, duration=self._lease, channel=channel
         )
 
