@@ -27,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 # All in seconds.
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 10.0
+WAKE_AFTER = 0.1
 LOCK_TIMEOUT = 5.0
 POLL_INTERVAL = 0.02
 
@@ -103,7 +104,7 @@ class EmbeddedStore(ABC):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(STOP_TIMEOUT)
+            self._await_end(process)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -154,6 +155,9 @@ class EmbeddedStore(ABC):
                 )
             time.sleep(POLL_INTERVAL)
 
+    def _await_end(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait(STOP_TIMEOUT)
+
     def _accepts(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex((LOOPBACK, self.port)) == 0
@@ -188,6 +192,14 @@ class EmbeddedMongo(EmbeddedStore):
             except PyMongoError:
                 return False
         return True
+
+    def _await_end(self, process: subprocess.Popen[bytes]) -> None:
+        # Its listener sees that it shall end when somebody connects, or 2 s later.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(WAKE_AFTER)
+            return
+        self._accepts()
+        super()._await_end(process)
 
 
 class EmbeddedRedis(EmbeddedStore):
