@@ -1,4 +1,4 @@
-"""Who is in an interview's room: waiting, coming in, leaving, and being shown out."""
+"""Who is in an interview's room: waiting, coming in and leaving."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Annotated, Any, Literal
 from bson import ObjectId
 from msgspec import Meta, Struct
 
-from ..auth.model import Role
-from ..core.broadcast import Message
 from ..core.clock import utcnow
-from ..core.errors import Conflict, Forbidden, NotFound, ServiceError
+from ..core.errors import Forbidden, NotFound, ServiceError
 from ..core.promise import Promise
 from ..interviews.admission import AdmissionService
 from ..interviews.model import InterviewRef
 from ..interviews.presence import Presence, Seat
 from ..interviews.rooms import (
-    CLOSE,
     plain_room_of,
     room_of,
     socket_room_of,
@@ -26,10 +23,10 @@ from ..interviews.rooms import (
     yjs_room_of,
 )
 from ..telemetry.service import Consent, ConsentService
-from .acknowledgements import Acknowledgement, acknowledge
+from .acknowledgements import Acknowledgement
 from .connections import Connection, Connections, Membership
 from .editing import Editing
-from .events import RoomEvent, SocketId, check_text
+from .events import RoomEvent
 from .handlers import Answer, Handler, Handlers
 from .hosting import Hosted, Hosts
 from .missed import CaughtUp, Missed
@@ -39,9 +36,6 @@ from .replica import Replica
 from .rooms import Rooms
 
 log = logging.getLogger(__name__)
-
-# Between processes: that a socket is shown out.
-REMOVE = "room:remove"
 
 MAX_VECTOR = 16 * 1024
 
@@ -66,18 +60,6 @@ class JoinRoom(RoomEvent):
 
 class LeaveRoom(RoomEvent):
     pass
-
-
-class Admit(RoomEvent):
-    pass
-
-
-class Remove(RoomEvent):
-    socketId: SocketId
-    reason: Annotated[str, Meta(max_length=500)] | None = None
-
-    def __post_init__(self) -> None:
-        check_text("reason", self.reason or "")
 
 
 class Attendance:
@@ -107,15 +89,11 @@ class Attendance:
         self._observing = observing
         self._consents = consents
         self._presence = presence
-        rooms.on(CLOSE, self._close)
-        rooms.on(REMOVE, self._remove_here)
 
     def handlers(self) -> Handlers:
         return {
             "joinRoom": Handler(JoinRoom, self._join, in_room=False),
             "leaveRoom": Handler(LeaveRoom, self._leave, in_room=False),
-            "admit": Handler(Admit, self._admit, in_room=False),
-            "remove": Handler(Remove, self._remove),
         }
 
     def leave(self, connection: Connection, interview_id: ObjectId, *, tell: bool = True) -> None:
@@ -151,32 +129,6 @@ class Attendance:
     def leave_all(self, connection: Connection) -> None:
         for interview_id in [*connection.joined, *connection.waiting]:
             self.leave(connection, interview_id)
-
-    def review(self) -> None:
-        """Show out of every room of this process who may not be there any more, and let in
-        who waits and may come in by now.
-
-        The store is asked once. A socket's own `userLeft` is the last that it hears of the
-        room. Raises PyMongo's errors.
-        """
-        present = [
-            (connection, interview_id)
-            for connection in self._connections
-            for interview_id in (*connection.joined, *connection.waiting)
-        ]
-        if not present:
-            return
-        visits = self._admission.visits({(each.actor, where) for each, where in present})
-        for connection, interview_id in present:
-            visit = visits[connection.actor, interview_id]
-            if isinstance(visit, ServiceError):
-                # Where the interview is over, it is so for everyone.
-                self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))
-            elif interview_id in connection.waiting and not visit.waits:
-                try:
-                    self._let_in(connection, visit)
-                except ServiceError as error:
-                    log.warning("somebody waits on: %s", error)
 
     def _join(self, connection: Connection, event: JoinRoom) -> Answer:
         """Have the socket come in, or wait; doing so again brings it up to date.
@@ -214,7 +166,7 @@ class Attendance:
         # Once more, as the waiting room hears that it is opened only from now on.
         now = self._admission.admit(connection.actor, interview_id)
         if not now.waits:
-            self._let_in(connection, now)
+            self.let_in(connection, now)
         return answer
 
     def _begin_to_wait(
@@ -224,7 +176,7 @@ class Attendance:
         self._rooms.enter(connection, membership)
         self._presence.enter(interview_id, _seat(connection, waiting=True))
 
-    def _let_in(self, connection: Connection, interview: InterviewRef) -> None:
+    def let_in(self, connection: Connection, interview: InterviewRef) -> None:
         """Bring a socket from the waiting room into the room, and tell it so."""
         membership = connection.waiting.pop(interview.id, None)
         if membership is None:
@@ -338,50 +290,6 @@ class Attendance:
             raise Forbidden("Join the room first")
         self.leave(connection, interview_id)
         return {"ok": True}
-
-    def _admit(self, connection: Connection, event: Admit) -> Answer:
-        self._admission.let_in(connection.actor, event.interview_id)
-        return {"ok": True}
-
-    def _remove(self, connection: Connection, event: Remove) -> Answer:
-        interview_id = event.interview_id
-        person = self._presence.of_socket(interview_id, event.socketId)
-        if person is None:
-            raise NotFound("Nobody is here by this socket")
-        if person.role == Role.ADMIN and connection.actor.role is not Role.ADMIN:
-            raise Forbidden("Only an admin removes an admin")
-        logged = self._proceedings.note(
-            connection,
-            interview_id,
-            "system",
-            {
-                "event": "participant.removed",
-                "socketId": event.socketId,
-                "userId": person.user_id,
-                "reason": event.reason,
-            },
-        )
-        data = {"interviewId": event.interviewId, "reason": event.reason}
-        room_of_one = waiting_room_of if person.waiting else socket_room_of
-        self._rooms.say(room_of_one(interview_id, event.socketId), REMOVE, data)
-        return acknowledge(logged.stored)
-
-    def _remove_here(self, message: Message) -> None:
-        interview_id = ObjectId(message.data["interviewId"])
-        connection = self._connections.get(message.room.rpartition(":")[2])
-        if connection:
-            self._rooms.tell(connection, "removed", message.data)
-            self.leave(connection, interview_id)
-
-    def _show_out(self, connection: Connection, interview_id: ObjectId, *, tell: bool) -> None:
-        self._rooms.tell(connection, "userLeft", _told(connection))
-        self.leave(connection, interview_id, tell=tell)
-
-    def _close(self, message: Message) -> None:
-        interview_id = ObjectId(message.data)
-        for connection in self._connections:
-            if interview_id in connection.joined or interview_id in connection.waiting:
-                self.leave(connection, interview_id, tell=False)
 
 
 def _membership(connection: Connection, interview_id: ObjectId, event: JoinRoom) -> Membership:

@@ -12,8 +12,8 @@ from pymongo.errors import PyMongoError
 from ..auth.service import AuthService
 from ..core.clock import utcnow
 from ..core.mongo import describe
-from .attendance import Attendance
 from .connections import Connection, Connections
+from .moderation import Moderation
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ class Sentinel:
         self,
         connections: Connections,
         auth: AuthService,
-        attendance: Attendance,
+        moderation: Moderation,
         disconnect: Callable[[Connection], None],
     ) -> None:
         self._connections = connections
         self._auth = auth
-        self._attendance = attendance
+        self._moderation = moderation
         self._disconnect = disconnect
         self._told = Event()
         self._started = False
@@ -79,7 +79,7 @@ class Sentinel:
                 continue
             try:
                 self._close_ended()
-                self._attendance.review()
+                self._moderation.review()
             except PyMongoError as error:
                 self._lost(error)
             except Exception:

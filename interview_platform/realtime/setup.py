@@ -30,6 +30,7 @@ from .editing import Editing
 from .hosting import Hosts
 from .limits import Limits
 from .missed import Missed
+from .moderation import Moderation
 from .namespace import InterviewNamespace
 from .observing import Observing
 from .proceedings import Proceedings
@@ -108,10 +109,19 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         presence=parts.presence,
     )
 
+    moderation = Moderation(
+        connections=connections,
+        rooms=rooms,
+        attendance=attendance,
+        proceedings=proceedings,
+        admission=parts.admission,
+        presence=parts.presence,
+    )
+
     def disconnect(connection: Connection) -> None:
         server.disconnect(connection.socket_id, NAMESPACE)
 
-    sentinel = Sentinel(connections, parts.auth, attendance, disconnect)
+    sentinel = Sentinel(connections, parts.auth, moderation, disconnect)
     broadcaster.on(SessionEnds.TOPIC, sentinel.on_sessions_ended)
     rooms.on(CHANGED, lambda _: sentinel.look())
     server.register_namespace(
@@ -123,6 +133,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
             tail=tail,
             groups=(
                 attendance.handlers(),
+                moderation.handlers(),
                 editing.handlers(),
                 Conversation(proceedings, rooms, parts.presence).handlers(),
                 observing.handlers(),

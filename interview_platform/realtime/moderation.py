@@ -1,0 +1,139 @@
+"""Who decides who is in an interview's room: staff, the interview's end, and people's rights."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+from bson import ObjectId
+from msgspec import Meta
+
+from ..auth.model import Role
+from ..core.broadcast import Message
+from ..core.errors import Conflict, Forbidden, NotFound, ServiceError
+from ..interviews.admission import AdmissionService
+from ..interviews.presence import Presence
+from ..interviews.rooms import CLOSE, socket_room_of, waiting_room_of
+from .acknowledgements import acknowledge
+from .attendance import Attendance
+from .connections import Connection, Connections
+from .events import RoomEvent, SocketId, check_text
+from .handlers import Answer, Handler, Handlers
+from .proceedings import Proceedings
+from .rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+# Between processes: that a socket is shown out.
+REMOVE = "room:remove"
+
+
+class Admit(RoomEvent):
+    pass
+
+
+class Remove(RoomEvent):
+    socketId: SocketId
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+
+    def __post_init__(self) -> None:
+        check_text("reason", self.reason or "")
+
+
+class Moderation:
+    """Lets in who waits, and shows out who may not stay."""
+
+    def __init__(
+        self,
+        *,
+        connections: Connections,
+        rooms: Rooms,
+        attendance: Attendance,
+        proceedings: Proceedings,
+        admission: AdmissionService,
+        presence: Presence,
+    ) -> None:
+        self._connections = connections
+        self._rooms = rooms
+        self._attendance = attendance
+        self._proceedings = proceedings
+        self._admission = admission
+        self._presence = presence
+        rooms.on(CLOSE, self._close)
+        rooms.on(REMOVE, self._remove_here)
+
+    def handlers(self) -> Handlers:
+        return {
+            "admit": Handler(Admit, self._admit, in_room=False),
+            "remove": Handler(Remove, self._remove),
+        }
+
+    def review(self) -> None:
+        """Show out of every room of this process who may not be there any more, and let in
+        who waits and may come in by now.
+
+        The store is asked once. A socket's own `userLeft` is the last that it hears of the
+        room. Raises PyMongo's errors.
+        """
+        present = [
+            (connection, interview_id)
+            for connection in self._connections
+            for interview_id in (*connection.joined, *connection.waiting)
+        ]
+        if not present:
+            return
+        visits = self._admission.visits({(each.actor, where) for each, where in present})
+        for connection, interview_id in present:
+            visit = visits[connection.actor, interview_id]
+            if isinstance(visit, ServiceError):
+                # Where the interview is over, it is so for everyone.
+                self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))
+            elif interview_id in connection.waiting and not visit.waits:
+                try:
+                    self._attendance.let_in(connection, visit)
+                except ServiceError as error:
+                    log.warning("somebody waits on: %s", error)
+
+    def _admit(self, connection: Connection, event: Admit) -> Answer:
+        self._admission.let_in(connection.actor, event.interview_id)
+        return {"ok": True}
+
+    def _remove(self, connection: Connection, event: Remove) -> Answer:
+        interview_id = event.interview_id
+        person = self._presence.of_socket(interview_id, event.socketId)
+        if person is None:
+            raise NotFound("Nobody is here by this socket")
+        if person.role == Role.ADMIN and connection.actor.role is not Role.ADMIN:
+            raise Forbidden("Only an admin removes an admin")
+        logged = self._proceedings.note(
+            connection,
+            interview_id,
+            "system",
+            {
+                "event": "participant.removed",
+                "socketId": event.socketId,
+                "userId": person.user_id,
+                "reason": event.reason,
+            },
+        )
+        data = {"interviewId": event.interviewId, "reason": event.reason}
+        room_of_one = waiting_room_of if person.waiting else socket_room_of
+        self._rooms.say(room_of_one(interview_id, event.socketId), REMOVE, data)
+        return acknowledge(logged.stored)
+
+    def _remove_here(self, message: Message) -> None:
+        interview_id = ObjectId(message.data["interviewId"])
+        connection = self._connections.get(message.room.rpartition(":")[2])
+        if connection:
+            self._rooms.tell(connection, "removed", message.data)
+            self._attendance.leave(connection, interview_id)
+
+    def _show_out(self, connection: Connection, interview_id: ObjectId, *, tell: bool) -> None:
+        self._rooms.tell(connection, "userLeft", {"socketId": connection.socket_id})
+        self._attendance.leave(connection, interview_id, tell=tell)
+
+    def _close(self, message: Message) -> None:
+        interview_id = ObjectId(message.data)
+        for connection in self._connections:
+            if interview_id in connection.joined or interview_id in connection.waiting:
+                self._attendance.leave(connection, interview_id, tell=False)
