@@ -22,7 +22,7 @@ MAX_ORIGINS = 1_000
 
 # A room that no other process hears is not published to for so many seconds, unless one says
 # that it hears it now.
-QUIET = 10.0
+QUIET = 5.0
 
 # What is announced, with their channels: a process hears these rooms from now on.
 _HEARD = "rooms:heard"
@@ -148,7 +148,7 @@ class Broadcaster:
             self._say(Message(channel.removeprefix(self._rooms), event, data, skip))
 
     def _count(self, channels: list[str]) -> Callable[[list[int]], None]:
-        """Return what is to be told by how many that is heard which is sent now."""
+        """Return what takes the numbers of those who heard the messages that are sent next."""
         changes = self._changes
         # Asked before: who is confirmed only later was perhaps not counted.
         own = [self._listener.hears(channel) for channel in channels]
