@@ -17,7 +17,7 @@ DRAIN = 15.0
 """Seconds that what is on its way may take once nothing more is sent."""
 
 SETTLE = 2.0
-"""Seconds after which a process that has let many clients in is taken to be at rest."""
+"""Seconds after which a service that has let many clients in is taken to be at rest."""
 
 BETWEEN = 0.05
 """Seconds for which those who are in are listened to between two batches of newcomers."""
@@ -122,6 +122,8 @@ TASKS: dict[str, Task] = {"load": load, "search": search, "crowd": crowd, "join"
 def _probe(loop: Loop, target: Target, rooms: Rooms, count: int, seconds: float) -> dict[str, Any]:
     if count > len(rooms.rooms):
         rooms.open(count)
+        # Interviews begin one after another, not by the hundred in the second that is measured.
+        loop.run(time.monotonic() + SETTLE)
     _drain(loop, [rooms])
     now = time.monotonic()
     start, stop = now + seconds / 4, now + seconds * 5 / 4
