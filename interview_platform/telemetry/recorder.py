@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -185,20 +185,20 @@ class GazeRecorder:
     def _check_consent(self, interview_id: ObjectId) -> None:
         watch = self._watches.get(interview_id)
         if watch is None or time.monotonic() - watch.asked_at >= REREAD:
-            watch = self._ask(interview_id)
+            with self._changed:
+                watch = self._watch(interview_id)
+            self._ask({interview_id: watch})
         if not (watch.consent.gaze if watch.consent else not self._require_consent):
             raise Forbidden(NEEDS_CONSENT)
 
-    def _ask(self, interview_id: ObjectId) -> _Watch:
-        """Ask for the interview's consent anew."""
-        with self._changed:
-            watch = self._watch(interview_id)
-            changes = watch.changes
+    def _ask(self, watches: Mapping[ObjectId, _Watch]) -> None:
+        """Ask anew for the consents of interviews."""
         asked_at = time.monotonic()
-        consent = self._consents.current(interview_id)
+        changes = {each: watch.changes for each, watch in watches.items()}
+        consents = self._consents.current_by_ids(watches.keys())
         with self._changed:
-            watch.learn(consent, asked_at, changes)
-        return watch
+            for each, watch in watches.items():
+                watch.learn(consents.get(each), asked_at, changes[each])
 
     # Under the lock:
 
@@ -281,18 +281,14 @@ class GazeRecorder:
 
     def _ask_all(self) -> None:
         """Ask for all consents at once, so that events need not ask each for one."""
-        asked_at = time.monotonic()
+        before = time.monotonic() - REREAD_ALL
         with self._changed:
             watches = {each: watch for each, watch in self._watches.items() if watch.streams}
-            if all(asked_at - watch.asked_at < REREAD_ALL for watch in watches.values()):
-                return
-            changes = {each: watch.changes for each, watch in watches.items()}
+        if all(watch.asked_at > before for watch in watches.values()):
+            return
         # While the store is away, events find that out for themselves.
         with suppress(PyMongoError):
-            consents = self._consents.current_by_ids(changes.keys())
-            with self._changed:
-                for each, watch in watches.items():
-                    watch.learn(consents.get(each), asked_at, changes[each])
+            self._ask(watches)
 
     def _store(self, due: list[tuple[Bucket, Summary]]) -> None:
         """Store buckets, and keep or break the promises of all that is in them."""
