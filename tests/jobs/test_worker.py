@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +12,8 @@ from interview_platform.local.stores import EmbeddedRedis
 from jobs.worker import SIDE_BY_SIDE
 from tests.jobs.conftest import OpenDesk
 from tests.jobs.desk import working
-from tests.live import ROOT, wait_until
+from tests.live import wait_until
+from tests.loaded import loaded_with
 from tests.providers import NEVER, TOO_MANY, Answer, Provider
 
 
@@ -179,14 +178,7 @@ def test_the_queue_shows_how_it_fares(open_desk: OpenDesk, tmp_path: Path) -> No
 
 
 def test_the_worker_does_not_load_the_web_application() -> None:
-    names = "{'flask', 'wsgi', 'interview_platform.app'}"
-    program = f"import sys, jobs.worker; print(*({names} & sys.modules.keys()))"
-
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-
-    assert loaded.stdout.split() == []
+    assert loaded_with("jobs.worker", "flask", "wsgi", "interview_platform.app") == set()
 
 
 @contextmanager

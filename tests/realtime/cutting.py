@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from threading import Lock, Thread
-from typing import Self
+from threading import Lock
 
 from pymongo.uri_parser import parse_uri
 
 from interview_platform.core import mongo
 from interview_platform.core.mongo import Store
+from tests.realtime.network import Network
 
 
-class CuttingProxy:
+class CuttingProxy(Network):
     """Passes messages on to the store at `uri`, and on demand keeps its answers back."""
 
     def __init__(self, uri: str) -> None:
+        super().__init__()
         self._store: tuple[str, int] = parse_uri(uri)["nodelist"][0]
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = Lock()
         self._command = b""
         self._to_lose = 0
@@ -26,30 +26,15 @@ class CuttingProxy:
 
     def connect(self, database: str) -> Store:
         """Return the database as it is seen through this network."""
-        port = self._listener.getsockname()[1]
         return mongo.connect(
-            f"mongodb://127.0.0.1:{port}/?directConnection=true&serverMonitoringMode=poll", database
+            f"mongodb://127.0.0.1:{self.port}/?directConnection=true&serverMonitoringMode=poll",
+            database,
         )
 
     def lose_answers(self, *, to: str, count: int) -> None:
         """Have the next `count` commands named `to` carried out, but cut off their answers."""
         with self._lock:
             self._command, self._to_lose = to.encode(), count
-
-    def __enter__(self) -> Self:
-        Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._store) as store, suppress(OSError, EOFError):

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
 from interview_platform.core.imports import hidden
-from tests.live import ROOT
+from tests.loaded import loaded_with
 
 
 def test_web_loads_neither_providers_nor_asynchronous_clients() -> None:
-    names = "{'twilio', 'sendgrid', 'aiohttp', 'valkey'}"
-    program = f"import sys, interview_platform.app; print(*({names} & sys.modules.keys()))"
-
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-
-    assert loaded.stdout.split() == []
+    unwanted = "twilio", "sendgrid", "aiohttp", "valkey"
+    assert loaded_with("interview_platform.app", *unwanted) == set()
 
 
 def test_what_was_hidden_can_be_loaded_afterwards() -> None:
