@@ -21,13 +21,16 @@ class Meter:
         self.missing = 0
         self.failures: list[str] = []
         self._since = inf
+        self._first = 0
         self._latencies = array("d")
 
     def open(self, since: float) -> None:
-        """Measure what is due from `since` on, and forget what was measured before."""
+        """Measure what is due from `since` on, and forget what was begun before this moment."""
         self._since = since
+        self._first = len(self.moments)
         self._latencies = array("d")
-        self.done = 0
+        self.done = self.missing = 0
+        self.failures.clear()
 
     def begin(self, moment: float, answers: int) -> int:
         """Count a unit due at `moment` that is to arrive so many times; returns its number."""
@@ -38,6 +41,8 @@ class Meter:
         return len(self.moments) - 1
 
     def arrive(self, number: int) -> None:
+        if number < self._first:
+            return
         self.missing -= 1
         moment = self.moments[number]
         if moment >= self._since:

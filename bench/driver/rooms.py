@@ -120,6 +120,7 @@ class Room:
         self._updates: dict[bytes, int] = {}
         self._samples = samples
         self._times: dict[bytes, int] = {}
+        self._sampled_until = 0
         self._snapshots: list[int] = []
         self._turn = 0
         self._state = seated[0].state
@@ -167,10 +168,12 @@ class Room:
         self.clients[0].emit(self._event(b"codeUpdate", place), update, acknowledged=True)
 
     def _take_samples(self, number: int) -> bytes:
-        """Return the samples of the second before now."""
-        first = int(1000 * time.time()) - SECOND
+        """Return the samples of the second before now, or of the time since the last."""
+        now = int(1000 * time.time())
+        first = max(now - SECOND, self._sampled_until)
+        self._sampled_until = now
         self._times[b"%d" % first] = number
-        step = SECOND // self._samples
+        step = (now - first) / self._samples
         return b'"samples":[%b]' % b",".join(
             SAMPLE % (first + step * index) for index in range(self._samples)
         )
@@ -268,5 +271,6 @@ class Rooms:
         for room in self.rooms:
             for client in room.clients:
                 self.meter.failures += [refusal.decode() for refusal in client.refusals]
+                client.refusals.clear()
         texts = {room.interview: room.digest for room in self.rooms}
         return {**self.meter.result(), "texts": texts if self._rates.get("edit") else {}}

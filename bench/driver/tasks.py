@@ -25,6 +25,12 @@ BETWEEN = 0.05
 NEWCOMERS = 10
 """Sockets that come into a crowd side by side, while the service keeps up those who are in."""
 
+FIRST_SECONDS = 2.0
+"""Seconds in which everything that goes on in a room has happened once, before it is measured."""
+
+BEGINNING = 5
+"""Interviews that begin side by side, while others go on."""
+
 Task = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -121,12 +127,13 @@ TASKS: dict[str, Task] = {"load": load, "search": search, "crowd": crowd, "join"
 
 def _probe(loop: Loop, target: Target, rooms: Rooms, count: int, seconds: float) -> dict[str, Any]:
     if count > len(rooms.rooms):
-        rooms.open(count)
+        for opened in range(len(rooms.rooms), count, BEGINNING):
+            rooms.open(min(opened + BEGINNING, count))
+            _drain(loop, [rooms])
         # Interviews begin one after another, not by the hundred in the second that is measured.
         loop.run(time.monotonic() + SETTLE)
-    _drain(loop, [rooms])
     now = time.monotonic()
-    start, stop = now + seconds / 4, now + seconds * 5 / 4
+    start, stop = now + FIRST_SECONDS, now + FIRST_SECONDS + seconds
     rooms.begin(now, stop, count)
     rooms.meter.open(start)
     loop.run(start)
