@@ -33,6 +33,8 @@ CALLS = 4
 # Seconds before each call, and for which an idle service is watched.
 APART, IDLE = 1.0, 5.0
 JOINS = 20
+# Seconds after which a service has let go of a room that nobody is in.
+DESERTED = 17.0
 BATCH = 1_000
 EMPTY_DOCUMENT = b"\x00\x00"
 
@@ -119,7 +121,10 @@ def _before_last(database: Database[Any]) -> str:
 
 
 def _joins(arena: Arena) -> list[Figure]:
-    """Compare joining a long interview with joining a short one."""
+    """Compare joining a long interview with joining a short one.
+
+    One join after another, as of who loads the page anew, and where nobody has been for a while.
+    """
     long = LONG // 10 if arena.quick else LONG
     world = World(people=2, live=2)
     lengths = (SHORT, long)
@@ -134,12 +139,25 @@ def _joins(arena: Arena) -> list[Figure]:
         for seat in seats:
             # The first to come in pays for keyframes that the service would have made on its way.
             side.drive("join", seat=seat, times=1)
-        cpu: list[list[float]] = [[], []]
+        again: list[list[float]] = [[], []]
+        first: list[list[float]] = [[], []]
         for _ in range(arena.rounds):
-            for seat, found in zip(seats, cpu, strict=True):
-                times = side.drive("join", seat=seat, times=JOINS)["cpu"]
-                found.append(1000 * sum(times) / len(times))
-    return [Figure(8, f"join: {long:,} log entries, or {SHORT}", "ms", cpu[::-1], 1.5)]
+            time.sleep(DESERTED)
+            for seat, found in zip(seats, first, strict=True):
+                found.append(_join(side, seat, 1))
+            for seat, found in zip(seats, again, strict=True):
+                found.append(_join(side, seat, JOINS))
+    name = f"join: {long:,} log entries, or {SHORT}"
+    return [
+        Figure(8, name, "ms", again[::-1], 1.5),
+        Figure(8, f"{name}; nobody there", "ms", first[::-1], 1.5),
+    ]
+
+
+def _join(side: Side, seat: tuple[Any, ...], times: int) -> float:
+    """Return the milliseconds of CPU that a join takes, one after another."""
+    cpu = side.drive("join", seat=seat, times=times)["cpu"]
+    return float(1000 * sum(cpu) / len(cpu))
 
 
 def _processes(arena: Arena) -> list[Figure]:

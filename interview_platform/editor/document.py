@@ -13,7 +13,7 @@ from pycrdt import Doc, Text, merge_updates
 from ..core.errors import Conflict, Invalid, TooLarge
 from .edits import Edit, edits_between, edits_in_bytes, rebased
 from .order import ends_with
-from .update import ROOT, Struct, Update, read, read_vector, write_vector
+from .update import ROOT, Struct, Update, read, read_vector, units, write_vector
 
 # How long the text may be, and one update of it, in bytes.
 MAX_TEXT = 1024 * 1024
@@ -60,10 +60,12 @@ class Document:
         Raises `Invalid` for what is none.
         """
         document = cls()
-        for state in states:
+        given = list(states)
+        for state in given:
             with document._restoring():
                 document._doc.apply_update(state)
-        document._survey()
+        # One is what would be made of the document, and that takes as long as reading it.
+        document._survey(given[0] if len(given) == 1 else None)
         return document
 
     @classmethod
@@ -196,16 +198,17 @@ class Document:
         if self._tell:
             self._watch()
 
-    def _survey(self) -> None:
-        """Take note of the document as a whole."""
-        state = self._state()
+    def _survey(self, state: bytes | None = None) -> None:
+        """Take note of the document as a whole, which `state` is known to make."""
+        state = state or self._state()
         self._parts = [state]
         self._clocks = read_vector(self._doc.get_state())
         # At the most: measured again when the bounds come near.
         self._text_size, self._weight = self.size, len(state)
         # By client, the clocks of the second halves of characters beyond the first plane.
         self._halves: dict[int, set[int]] = {}
-        if max(self.text, default="") > "\uffff":
+        text = self.text
+        if units(text) > len(text):
             self._note_halves(read(state).structs)
 
     def _state(self) -> bytes:

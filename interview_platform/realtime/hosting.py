@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
@@ -15,10 +17,15 @@ from .feed import BEFORE, Feed
 from .replica import Replica
 from .rooms import Rooms
 
+# Seconds for which an interview is hosted on when nobody is left, and how many at once: who
+# loses a connection or loads a page anew is back by then, and finds the document as it is.
+LINGER = 15.0
+MOST_LINGERING = 200
+
 
 @dataclass(slots=True, eq=False)
 class Hosted:
-    """An interview of which this process has sockets.
+    """An interview of which this process has sockets, or had a moment ago.
 
     `preparing` guards its beginning, `reading` the comparison of its feed with the log.
     """
@@ -37,12 +44,14 @@ class Hosted:
 
 
 class Hosts:
-    """Begins to host an interview with its first socket here, and ends with the last."""
+    """Begins to host an interview with its first socket here, and ends soon after the last."""
 
     def __init__(self, rooms: Rooms, session_log: SessionLog) -> None:
         self._rooms = rooms
         self._log = session_log
         self._hosted: dict[ObjectId, Hosted] = {}
+        # Since when nobody is left, the longest first.
+        self._deserted: OrderedDict[ObjectId, float] = OrderedDict()
         rooms.pass_if(self._is_news)
 
     def __iter__(self) -> Iterator[Hosted]:
@@ -59,6 +68,7 @@ class Hosts:
         hosted = self._hosted.get(interview_id)
         if hosted is None:
             hosted = self._hosted[interview_id] = Hosted(interview_id, Feed(interview_id))
+        self._deserted.pop(interview_id, None)
         hosted.holders += 1
         try:
             with hosted.preparing:
@@ -74,9 +84,24 @@ class Hosts:
         hosted.holders -= 1
         if hosted.holders:
             return
-        del self._hosted[interview_id]
-        if hosted.ready:
-            self._rooms.forget(*_rooms_of(interview_id))
+        if not hosted.ready:
+            del self._hosted[interview_id]
+            return
+        self._deserted[interview_id] = time.monotonic()
+        if len(self._deserted) > MOST_LINGERING:
+            self._end(next(iter(self._deserted)))
+
+    def end_deserted(self) -> None:
+        """End to host what nobody has come back to; never waits."""
+        before = time.monotonic() - LINGER
+        for interview_id, since in list(self._deserted.items()):
+            # Ending one may let others come back to the next.
+            if since <= before and self._deserted.get(interview_id) == since:
+                self._end(interview_id)
+
+    def _end(self, interview_id: ObjectId) -> None:
+        del self._deserted[interview_id], self._hosted[interview_id]
+        self._rooms.forget(*_rooms_of(interview_id))
 
     def _prepare(self, hosted: Hosted) -> None:
         interview_id = hosted.interview_id

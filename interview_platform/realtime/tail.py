@@ -94,6 +94,7 @@ class Tail:
                     log.exception("could not follow a log")
                 else:
                     self._found()
+            self._hosts.end_deserted()
             if rounds % POSITION_EVERY == 0:
                 self._tell_positions()
 

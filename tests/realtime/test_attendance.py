@@ -180,8 +180,10 @@ def test_joining_several_times_at_once_is_joining_once(
     events = ["participant.joined", "participant.left"]
     wait_until(lambda: whereabouts(meeting, poller) == events, "the leave in the log")
     ida.call("leaveRoom", {"interviewId": meeting.id})
-    # Nothing is heard of a room with nobody in it.
-    wait_until(lambda: not redis_client.pubsub_channels(f"*{meeting.id}*"), "the room's silence")
+    # Nothing is heard of a room with nobody in it, once nobody has come back.
+    wait_until(
+        lambda: not redis_client.pubsub_channels(f"*{meeting.id}*"), "the room's silence", 30.0
+    )
 
 
 def test_a_stranger_costs_no_subscription(

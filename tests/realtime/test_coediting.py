@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bson import ObjectId
+from pymongo.database import Database
 
+from interview_platform.core.mongo import Document
 from tests.editors import PlainEditor, YjsEditor
 from tests.live import SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
@@ -64,6 +67,27 @@ def test_yjs_editors_send_each_other_what_they_lack(
     cleo.join(connect(meeting.candidate, one.url), meeting.id)
     ida.shows(f"# offline\n{both}# online\n")
     assert cleo.text == ida.text
+
+
+def test_who_comes_back_soon_finds_the_document_where_it_was_left(
+    connect: Connect, meeting: Meeting, start_web: StartWeb, database: Database[Document]
+) -> None:
+    one, other = start_web(), start_web()
+    cleo, ida = YjsEditor(), YjsEditor()
+    cleo.join(connect(meeting.candidate, one.url), meeting.id)
+    cleo.type("# cleo\n")
+    assert cleo.socket is not None
+    cleo.socket.leave()
+    ida.join(connect(meeting.interviewer, other.url), meeting.id)
+    # Heard where nobody is in the room any more.
+    ida.type("# ida\n")
+    # Whoever reads the log from here on finds nothing in it.
+    assert database.sessionlogs.delete_many(
+        {"interview": ObjectId(meeting.id), "type": "code"}
+    ).deleted_count
+    back = YjsEditor()
+    back.join(connect(meeting.candidate, one.url), meeting.id)
+    back.shows(f"{STARTER}# cleo\n# ida\n")
 
 
 def test_a_snapshot_becomes_the_smallest_edit(connect: Connect, meeting: Meeting) -> None:
