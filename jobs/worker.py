@@ -49,7 +49,7 @@ LOOK_INTERVAL = 0.5
 # What jobs get to end when the worker is told to; a platform kills it after 10 s or more.
 STOP_WITHIN = 8.0
 
-SIDE_BY_SIDE = 16
+SIDE_BY_SIDE = 32
 """Jobs that one worker has at work: each waits for a provider nearly all of its time."""
 
 
