@@ -101,11 +101,15 @@ class Broadcaster:
 
     def publish(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room`, without waiting. Raises `Invalid` for data that is not JSON."""
+        self.tell_others(room, event, data, skip)
+        self._say(Message(room, event, data, skip))
+
+    def tell_others(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
+        """Say `event` in `room` as `publish` does, but not in this process."""
         channel = self._rooms + room
         if self._quiet.get(channel, 0.0) <= monotonic():
             self._send(channel, [event, data, skip])
             self.published += 1
-        self._say(Message(room, event, data, skip))
 
     def announce(self, topic: str, data: Any) -> None:
         """Tell every process, this one too, without waiting. Raises as `publish` does."""

@@ -21,7 +21,9 @@ from ..core.broadcast import Message
 REMEMBERED = 1_000
 BEFORE = 64
 
-# Seconds after which it is odd that something told is not in the log.
+# Seconds after which the log is asked for the number of what another process told, which has
+# not said it; and after which it is odd that the log has none.
+UNNUMBERED = 1.0
 OVERDUE = 3.0
 
 
@@ -41,7 +43,7 @@ class Feed:
         self.upto = 0
         self.positioned = 0
         self._told: OrderedDict[str, Told] = OrderedDict()
-        # Own entries that are stored, beyond one that is not known yet.
+        # Entries that are stored, beyond one that is not known yet.
         self._ahead: dict[int, str] = {}
         self._late: OrderedDict[str, None] = OrderedDict()
 
@@ -66,7 +68,8 @@ class Feed:
         return True
 
     def stored(self, entry_id: ObjectId, seq: int) -> None:
-        """Note the number of an entry that this process wrote."""
+        """Note the number of an entry that was told here or written by this process, or of
+        which nothing is told."""
         if seq <= self.upto:
             self._told.pop(str(entry_id), None)
             return
@@ -74,6 +77,11 @@ class Feed:
         while next_id := self._ahead.pop(self.upto + 1, None):
             self.upto += 1
             self._told.pop(next_id, None)
+
+    def numbered(self, entry_id: ObjectId, seq: int) -> None:
+        """Note the number of an entry that another process wrote, if it was told here."""
+        if str(entry_id) in self._told:
+            self.stored(entry_id, seq)
 
     def failed(self, entry_id: ObjectId) -> None:
         """Note that an entry of this process is not stored, and will not be."""
@@ -95,8 +103,11 @@ class Feed:
 
     @property
     def in_want(self) -> bool:
-        """Whether the log holds, or should hold soon, what others have written."""
-        return bool(self._ahead) or any(not told.own for told in self._told.values())
+        """Whether the log holds, or should hold by now, what others have written."""
+        since = time.monotonic() - UNNUMBERED
+        return bool(self._ahead) or any(
+            not told.own and told.at < since for told in self._told.values()
+        )
 
     def unnumbered(self) -> list[Message]:
         """Return what was told and has no number yet, in the order told."""

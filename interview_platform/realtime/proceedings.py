@@ -54,8 +54,6 @@ class Proceedings:
             def end(done: Promise[int]) -> None:
                 if done.exception():
                     feed.failed(logged.id)
-                else:
-                    feed.stored(logged.id, done.result())
 
             logged.stored.add_done_callback(end)
         return logged

@@ -13,6 +13,9 @@ from ..interviews.rooms import room_of, staff_room_of
 # among them: who missed some gets the document.
 TYPES = ("chat", "system")
 
+# The types of entries that nobody waits for: nothing is told of them, or not by their ids.
+UNTOLD = frozenset({"webrtc", "eye-tracking"})
+
 
 class Retold(NamedTuple):
     """An event as it was told first, and the room that it was told in."""

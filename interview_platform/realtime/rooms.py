@@ -69,6 +69,10 @@ class Rooms:
         """Send an event to every socket in `room` but `skip`, on every process; never waits."""
         self._broadcaster.publish(room, event, data, skip)
 
+    def tell_processes(self, room: str, event: str, data: Any) -> None:
+        """Have the other processes that hear `room` take an event; never waits."""
+        self._broadcaster.tell_others(room, event, data)
+
     def tell(self, connection: Connection, event: str, data: Any) -> None:
         """Send an event to one socket of this process; never waits."""
         self._tell({connection.socket_id}, event, data)

@@ -32,6 +32,7 @@ from .limits import Limits
 from .missed import Missed
 from .moderation import Moderation
 from .namespace import InterviewNamespace
+from .numbering import Numbering
 from .observing import Observing
 from .proceedings import Proceedings
 from .rooms import NAMESPACE, Rooms
@@ -77,6 +78,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     rooms.on(PRESENCE_CHANGED, parts.presence.hear)
     parts.presence.deliver_to(rooms.tell_here)
     hosts = Hosts(rooms, session_log)
+    Numbering(session_log, rooms, hosts)
     proceedings = Proceedings(session_log, rooms, hosts)
     editing = Editing(
         editor=parts.editor,

@@ -53,22 +53,34 @@ class Log:
     interview_id: ObjectId
     waiting: deque[Waiting] = field(default_factory=deque)
     last: int | None = None
+    # A number that another process said is stored.
+    told: int = 0
     # Somebody else may have written since, or some of what waits is stored already.
     in_doubt: bool = False
-    rivals_until: float = 0.0
+    silent_rivals_until: float = 0.0
     sealed: bool = False
     # Queued, or with a thread.
     busy: bool = False
 
     @property
-    def has_rivals(self) -> bool:
-        """Whether another process was seen to write it a short while ago."""
-        return time.monotonic() < self.rivals_until
+    def has_silent_rivals(self) -> bool:
+        """Whether another process, which does not say so, wrote it a short while ago."""
+        return time.monotonic() < self.silent_rivals_until
 
     @property
     def alone(self) -> bool:
         """Whether to read back what is stored before writing, apart from other logs."""
-        return self.last is None or self.in_doubt or self.has_rivals
+        return self.last is None or self.in_doubt or self.has_silent_rivals
+
+    def follow(self) -> bool:
+        """Go to where another process said that the log is; tells whether that is further on.
+
+        Not where some of what waits may be stored before that.
+        """
+        if self.last is None or self.in_doubt or self.told <= self.last:
+            return False
+        self.last = self.told
+        return True
 
 
 class Work(NamedTuple):
@@ -135,6 +147,12 @@ class Backlog:
             if log := self._logs.get(interview_id):
                 log.in_doubt = True
 
+    def hear(self, interview_id: ObjectId, seq: int) -> None:
+        """Take another process's word that this number of the log is stored."""
+        with self._changed:
+            if log := self._logs.get(interview_id):
+                log.told = max(log.told, seq)
+
     def unended(self) -> list[Promise[int]]:
         """Return the promises that are open."""
         with self._changed:
@@ -160,6 +178,8 @@ class Backlog:
                 if self._together and not self._inserting:
                     self._inserting = True
                     logs, self._together = self._together, []
+                    for log in logs:
+                        log.follow()
                     return Work(logs, together=True)
                 self._changed.wait()
         return None
@@ -205,6 +225,13 @@ class Backlog:
                 ended.append((waiting, log.last))
         for waiting, seq in ended:
             waiting.end(seq)
+
+    def found(self, log: Log, waiting: Waiting, seq: int) -> None:
+        """Keep the promise of an entry that is stored already, as this number."""
+        with self._changed:
+            log.last = max(log.last or 0, seq)
+            self._remove(log, waiting)
+        waiting.end(seq)
 
     def refused(self, log: Log, waiting: Waiting, error: ServiceError) -> None:
         """Break the promise of an entry that cannot be stored."""

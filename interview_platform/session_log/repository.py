@@ -190,9 +190,10 @@ class SessionLogRepository(Repository):
             raise LookupError("a seal is gone")
         return signed
 
-    def has(self, entry_id: ObjectId) -> bool:
-        """Tell whether the event of this id is stored."""
-        return self._durable.find_one({"_id": entry_id}, {"_id": True}) is not None
+    def number_of(self, entry_id: ObjectId) -> int | None:
+        """Return the number of the event of this id, None where it is not stored."""
+        found = self._durable.find_one({"_id": entry_id}, {"seq": True})
+        return found["seq"] if found else None
 
     def next_after(self, interview_id: ObjectId, seq: int) -> list[Stored]:
         """Return the events that follow number `seq`, in order, at most `WINDOW`."""

@@ -4,15 +4,16 @@ What is appended waits for the write before it to end: in a quiet hour it is wri
 once, in a busy one with many others. Of most logs this process knows the last number,
 and their events are written together, in one ordered insert. The rest are written alone,
 after reading back what is stored: logs met for the first time, those of which a write
-ended in doubt, and those that another process writes too, which would otherwise make the
-common insert stop again and again.
+ended in doubt, and those that another process writes too without saying so, which would
+otherwise make the common insert stop again and again. Processes that hear each other say
+what they have stored, and need not read.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event, Lock, Thread
 
 from bson import ObjectId
@@ -37,21 +38,26 @@ INSERTS_AT_ONCE = 10
 
 # All in seconds. After an insert, when other processes have their turn.
 PAUSE = 0.01
-# A log is written alone for so long after another process was seen to write it.
+# A log is written alone for so long after a process was seen to write it that did not say so.
 RIVALRY = 5.0
 # Between two tries: at first, and at most.
 RETRY = 0.02
 RETRY_MOST = 1.0
 
 
+Tell = Callable[[list[Document]], None]
+
+
 class LogWriter:
     """Stores entries in the background, each log's in the order they were given.
 
-    Its threads start with the first entry; under gevent they are greenlets.
+    Its threads start with the first entry; under gevent they are greenlets. They have `tell`
+    called with the documents that they have stored.
     """
 
-    def __init__(self, repository: SessionLogRepository) -> None:
+    def __init__(self, repository: SessionLogRepository, tell: Tell) -> None:
         self._repository = repository
+        self._tell = tell
         self._backlog = Backlog()
         self._closing = Event()
         self._starting = Lock()
@@ -87,6 +93,10 @@ class LogWriter:
     def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write: somebody else may write to it now."""
         self._backlog.doubt(interview_id)
+
+    def hear(self, interview_id: ObjectId, seq: int) -> None:
+        """Take another process's word that this number of the log is stored by a majority."""
+        self._backlog.hear(interview_id, seq)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
@@ -125,7 +135,11 @@ class LogWriter:
         try:
             self._insert(batch)
         except Stopped as stopped:
-            self._doubt([batch[stopped.at][0]])
+            logged = batch[stopped.at][0]
+            # Whoever was faster is about to say so.
+            self._closing.wait(PAUSE)
+            if stopped.refused or not logged.follow():
+                self._doubt([logged])
         except PyMongoError as error:
             self._lost(error)
             self._doubt([logged for logged, _ in batch])
@@ -137,7 +151,7 @@ class LogWriter:
         overtaken = False
         while not self._closing.is_set():
             try:
-                if not self._read_back(logged) and overtaken:
+                if not self._read_back(logged) and overtaken and not self._find(logged):
                     # What was in the way is not stored for good yet, and may not stay.
                     self._closing.wait(RETRY)
                     self._read_back(logged)
@@ -150,7 +164,7 @@ class LogWriter:
                 self._closing.wait(delay)
                 delay = min(2 * delay, RETRY_MOST)
             else:
-                if logged.has_rivals:
+                if logged.has_silent_rivals:
                     self._closing.wait(PAUSE)
                 return
 
@@ -171,14 +185,22 @@ class LogWriter:
         try:
             self._repository.insert(documents)
         except Stopped as stopped:
-            self._backlog.stored(batch[: stopped.stored])
+            self._stored(batch[: stopped.stored], documents[: stopped.stored])
             if stopped.refused:
                 log.warning("the store refuses an event: %s", stopped)
                 refusal = Invalid({"data": ["The store refuses this event."]})
                 self._backlog.refused(*batch[stopped.at], refusal)
             raise
+        self._stored(batch, documents)
+        self._back()
+
+    def _found(self, logged: Log, waiting: Waiting, seq: int) -> None:
+        self._tell([waiting.entry.numbered(seq)])
+        self._backlog.found(logged, waiting, seq)
+
+    def _stored(self, batch: list[tuple[Log, Waiting]], documents: list[Document]) -> None:
+        self._tell(documents)
         self._backlog.stored(batch)
-        self._found()
 
     def _read_back(self, logged: Log) -> bool:
         """Bring what is known of the log up to date; tells whether there was anything new.
@@ -198,8 +220,20 @@ class LogWriter:
                 return logged.last != before
             # Ours are stored in order: where the first is not, none is.
             ours = self._backlog.first(logged)
-            if ours is None or not self._repository.has(ours.entry.id):
+            if ours is None or self._repository.number_of(ours.entry.id) is None:
                 self._jump(logged)
+
+    def _find(self, logged: Log) -> bool:
+        """Tell whether the next entry is stored already, before what others said is stored.
+
+        Where the driver tried twice, a write that was overtaken may have been made by the first.
+        """
+        ours = self._backlog.first(logged)
+        seq = self._repository.number_of(ours.entry.id) if ours else None
+        if ours is None or seq is None:
+            return False
+        self._found(logged, ours, seq)
+        return True
 
     def _jump(self, logged: Log) -> None:
         """Go to the end of a log that holds none of what waits."""
@@ -213,10 +247,11 @@ class LogWriter:
         for stored in news:
             ours = self._backlog.first(logged)
             if ours and ours.entry.id == stored.id:
-                self._backlog.stored([(logged, ours)])
+                self._found(logged, ours, stored.seq)
             else:
                 logged.last = stored.seq
-                logged.rivals_until = time.monotonic() + RIVALRY
+                if stored.seq > logged.told:
+                    logged.silent_rivals_until = time.monotonic() + RIVALRY
             if stored.sealed:
                 self._backlog.sealed(logged)
 
@@ -230,7 +265,7 @@ class LogWriter:
             # Not the message: it may spell out the events.
             log.warning("the store is away, %d events wait: %r", self.waiting, type(error))
 
-    def _found(self) -> None:
+    def _back(self) -> None:
         if self._away:
             self._away = False
             log.info("the store is back")

@@ -242,6 +242,30 @@ def test_a_write_whose_answer_is_lost_is_neither_repeated_nor_lost(
         ]
 
 
+@pytest.mark.parametrize("answers", [1, 2, 3])
+def test_what_another_process_says_of_the_log_hides_no_write_in_doubt(
+    open_log: Open, mongo_uri: str, database: Database[Document], answers: int
+) -> None:
+    interview_id = ObjectId()
+    with CuttingProxy(mongo_uri) as proxy, proxy.connect(database.name).client as client:
+        log, other = open_log(client[database.name]), open_log(database)
+        other.tell_to(lambda entries: log.hear(interview_id, entries[-1]["seq"]))
+        log.tell_to(lambda entries: other.hear(interview_id, entries[-1]["seq"]))
+        numbers: list[int] = []
+        for round_ in range(10):
+            proxy.lose_answers(to="insert", count=answers)
+            stored = [
+                writer.append(interview_id, "chat", None, {"n": (round_, number)}).stored
+                for number in range(3)
+                for writer in (log, other)
+            ]
+            numbers += results(stored)
+    assert sorted(numbers) == list(range(1, 61))
+    found = stored_in(database, interview_id)
+    assert len({tuple(event["data"]["n"]) for event in found}) == 30
+    assert len(found) == 60
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "error"),
     [
