@@ -14,7 +14,7 @@ from .socketio import Client, Packet
 from .target import Target
 from .typist import Typist, YjsTypist
 
-AT_ONCE = 50
+AT_ONCE = 20
 """Sockets that connect side by side."""
 
 SECOND = 1000  # ms

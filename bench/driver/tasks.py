@@ -28,7 +28,7 @@ NEWCOMERS = 10
 FIRST_SECONDS = 2.0
 """Seconds in which everything that goes on in a room has happened once, before it is measured."""
 
-BEGINNING = 5
+BEGINNING = 10
 """Interviews that begin side by side, while others go on."""
 
 Task = Callable[[dict[str, Any]], dict[str, Any]]
