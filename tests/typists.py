@@ -25,7 +25,7 @@ Dial = Callable[[], SocketPerson]
 """Connects somebody to one of the processes, which may be gone by then."""
 
 # How many edits may be on their way at once.
-MOST_UNANSWERED = 50
+MOST_UNANSWERED = 200
 
 EMPTY = b"\x00\x00"
 

@@ -11,7 +11,7 @@ from typing import Any
 from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
-from .edits import Edit, edits_between, edits_in_bytes, rebased
+from .edits import Edit, carried_over, edits_between, edits_in_bytes
 from .order import ends_with
 from .update import ROOT, Struct, Update, read, read_vector, units, write_vector
 
@@ -152,7 +152,7 @@ class Document:
         if base is None or base == current:
             edits = edits_between(current, text)
         else:
-            edits = rebased(edits_between(base, text), edits_between(base, current), len(base))
+            edits = carried_over(edits_between(base, text), base, current)
         if not edits:
             return None
         inserted = sum(len(edit.text.encode()) for edit in edits)

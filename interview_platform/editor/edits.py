@@ -100,6 +100,25 @@ def rebased(mine: Sequence[Edit], theirs: Sequence[Edit], length: int) -> list[E
     return found
 
 
+def carried_over(mine: Sequence[Edit], base: str, current: str) -> list[Edit]:
+    """Return `mine`, which are edits of `base`, as edits of `current`, which others made of it.
+
+    As `rebased`; and where the least change between the two texts has it that others took out
+    what I deleted and put it in elsewhere, it is deleted there, if it stands once in both.
+    """
+    theirs = edits_between(base, current)
+    found = rebased(mine, theirs, len(base))
+    kept = list(_kept(theirs, len(base)))[:-1]
+    for start, stop, text in mine:
+        gone = base[start:stop]
+        if text or any(run.start < stop and start < run.stop for run in kept):
+            continue
+        if base.count(gone) == current.count(gone) == 1:
+            place = current.index(gone)
+            found.append(Edit(place, place + len(gone), ""))
+    return sorted(found)
+
+
 def edits_in_bytes(edits: Iterable[Edit], text: str) -> Iterator[Edit]:
     """Yield `edits` of `text`, which are in order, with their places in bytes of UTF-8."""
     if text.isascii():

@@ -389,3 +389,12 @@ def entry(seq: int, who: str | None, update: bytes, **more: str) -> dict[str, An
         "actor": {"userId": who, "name": who} if who else None,
         "data": {"update": update, **more},
     }
+
+
+def test_what_others_seem_to_have_moved_is_deleted_where_it_stands() -> None:
+    document = Document.written("total = 1 # X\n")
+    base = document.text
+    # Typed again on the other side of a letter, as far as texts can tell.
+    document.edit_to("X total = 1 # \n")
+    document.edit_to("total = 1 # \n", base)
+    assert document.text == " total = 1 # \n"
