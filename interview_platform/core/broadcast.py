@@ -106,10 +106,13 @@ class Broadcaster:
 
     def tell_others(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room` as `publish` does, but not in this process."""
-        channel = self._rooms + room
-        if self._quiet.get(channel, 0.0) <= monotonic():
-            self._send(channel, [event, data, skip])
+        if self.others_hear(room):
+            self._send(self._rooms + room, [event, data, skip])
             self.published += 1
+
+    def others_hear(self, room: str) -> bool:
+        """Tell whether another process may hear `room`, as far as is known."""
+        return self._quiet.get(self._rooms + room, 0.0) <= monotonic()
 
     def announce(self, topic: str, data: Any) -> None:
         """Tell every process, this one too, without waiting. Raises as `publish` does."""

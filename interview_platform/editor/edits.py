@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from rapidfuzz.distance import Indel
@@ -108,11 +109,8 @@ def carried_over(mine: Sequence[Edit], base: str, current: str) -> list[Edit]:
     """
     theirs = edits_between(base, current)
     found = rebased(mine, theirs, len(base))
-    kept = list(_kept(theirs, len(base)))[:-1]
-    for start, stop, text in mine:
-        gone = base[start:stop]
-        if text or any(run.start < stop and start < run.stop for run in kept):
-            continue
+    most = MAX_PAIRS // (len(base) + len(current) + 1)
+    for gone in islice(_gone(mine, theirs, base), most):
         if base.count(gone) == current.count(gone) == 1:
             place = current.index(gone)
             found.append(Edit(place, place + len(gone), ""))
@@ -131,6 +129,15 @@ def edits_in_bytes(edits: Iterable[Edit], text: str) -> Iterator[Edit]:
         place += len(text[start:stop].encode())
         at = stop
         yield Edit(first, place, inserted)
+
+
+def _gone(mine: Sequence[Edit], theirs: Sequence[Edit], base: str) -> Iterator[str]:
+    """Yield what I deleted and others took out as well."""
+    starts = [edit.start for edit in theirs]
+    for start, stop, text in mine:
+        before = bisect_right(starts, start) - 1
+        if not text and before >= 0 and stop <= theirs[before].stop:
+            yield base[start:stop]
 
 
 class _Run(NamedTuple):

@@ -53,6 +53,9 @@ class Feed:
         for entry_id in before:
             self._told.pop(entry_id, None)
             self._remember_late(entry_id)
+        # Numbers that were heard of before are known by now.
+        self._ahead = {seq: entry_id for seq, entry_id in self._ahead.items() if seq > upto}
+        self._go_on()
 
     def wrote(self, entry_id: ObjectId) -> None:
         """Note an entry that this process writes; what is told of it is told by `tells`."""
@@ -74,14 +77,7 @@ class Feed:
             self._told.pop(str(entry_id), None)
             return
         self._ahead[seq] = str(entry_id)
-        while next_id := self._ahead.pop(self.upto + 1, None):
-            self.upto += 1
-            self._told.pop(next_id, None)
-
-    def numbered(self, entry_id: ObjectId, seq: int) -> None:
-        """Note the number of an entry that another process wrote, if it was told here."""
-        if str(entry_id) in self._told:
-            self.stored(entry_id, seq)
+        self._go_on()
 
     def failed(self, entry_id: ObjectId) -> None:
         """Note that an entry of this process is not stored, and will not be."""
@@ -134,6 +130,11 @@ class Feed:
             del self._told[entry_id]
             self._remember_late(entry_id)
         return [told.message for _, told in late if told.message]
+
+    def _go_on(self) -> None:
+        while next_id := self._ahead.pop(self.upto + 1, None):
+            self.upto += 1
+            self._told.pop(next_id, None)
 
     def _remember_late(self, entry_id: str) -> None:
         self._late[entry_id] = None

@@ -39,12 +39,14 @@ class Numbering:
             if hosted := self._hosts.get(interview_id):
                 for entry in stored:
                     hosted.feed.stored(entry["_id"], entry["seq"])
-            told = {
-                "first": stored[0]["seq"],
-                "ids": b"".join(entry["_id"].binary for entry in stored),
-                "untold": [entry["seq"] for entry in stored if entry["type"] in UNTOLD],
-            }
-            self._rooms.tell_processes(room_of(interview_id), NUMBERED, told)
+            room = room_of(interview_id)
+            if self._rooms.others_hear(room):
+                told = {
+                    "first": stored[0]["seq"],
+                    "ids": b"".join(entry["_id"].binary for entry in stored),
+                    "untold": [entry["seq"] for entry in stored if entry["type"] in UNTOLD],
+                }
+                self._rooms.tell_others(room, NUMBERED, told)
 
     def _hear(self, message: Message) -> None:
         interview_id = interview_of(message.room)
@@ -54,9 +56,8 @@ class Numbering:
         count = len(ids) // _ID
         self._log.hear(interview_id, first + count - 1)
         if hosted := self._hosts.get(interview_id):
+            feed = hosted.feed
             for index in range(count):
                 seq, entry_id = first + index, ObjectId(ids[_ID * index : _ID * (index + 1)])
-                if seq in untold:
-                    hosted.feed.stored(entry_id, seq)
-                else:
-                    hosted.feed.numbered(entry_id, seq)
+                if seq in untold or feed.knows(str(entry_id)):
+                    feed.stored(entry_id, seq)

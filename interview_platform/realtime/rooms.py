@@ -69,7 +69,11 @@ class Rooms:
         """Send an event to every socket in `room` but `skip`, on every process; never waits."""
         self._broadcaster.publish(room, event, data, skip)
 
-    def tell_processes(self, room: str, event: str, data: Any) -> None:
+    def others_hear(self, room: str) -> bool:
+        """Tell whether another process may hear `room`, as far as is known."""
+        return self._broadcaster.others_hear(room)
+
+    def tell_others(self, room: str, event: str, data: Any) -> None:
         """Have the other processes that hear `room` take an event; never waits."""
         self._broadcaster.tell_others(room, event, data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from ..core.workpool import Workpool
 from .chain import hashes_of
 from .entry import MAX_BYTES, TYPES, Entry, Event, log_actor, sealed_error
 from .repository import SessionLogRepository
-from .writer import LogWriter
+from .writer import LogWriter, Tell
 
 __all__ = ["TYPES", "Event", "Logged", "SessionLog", "log_actor"]
 
@@ -42,18 +42,17 @@ class SessionLog:
     def __init__(self, repository: SessionLogRepository, pool: Workpool) -> None:
         self._repository = repository
         self._pool = pool
-        self._tell: Callable[[Sequence[Document]], None] | None = None
-        self._writer = LogWriter(repository, self._tell_of)
+        self._writer = LogWriter(repository)
 
     @property
     def waiting(self) -> int:
         """How many events of this process wait for the store."""
         return self._writer.waiting
 
-    def tell_to(self, tell: Callable[[Sequence[Document]], None]) -> None:
+    def tell_to(self, tell: Tell) -> None:
         """Have `tell` called with entries that this process has stored, those of one log in
         order, one after another; it must not wait."""
-        self._tell = tell
+        self._writer.tell_to(tell)
 
     def hear(self, interview_id: ObjectId, seq: int) -> None:
         """Take another process's word that the log has number `seq`, stored by a majority.
@@ -201,10 +200,6 @@ class SessionLog:
                 self._repository.erase(found, self._pool.run(hashes_of, found))
             count += len(found)
         return count
-
-    def _tell_of(self, entries: Sequence[Document]) -> None:
-        if self._tell and entries:
-            self._tell(entries)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import Event, Lock, Thread
 
 from bson import ObjectId
@@ -44,20 +44,18 @@ RIVALRY = 5.0
 RETRY = 0.02
 RETRY_MOST = 1.0
 
-
-Tell = Callable[[list[Document]], None]
+Tell = Callable[[Sequence[Document]], None]
 
 
 class LogWriter:
     """Stores entries in the background, each log's in the order they were given.
 
-    Its threads start with the first entry; under gevent they are greenlets. They have `tell`
-    called with the documents that they have stored.
+    Its threads start with the first entry; under gevent they are greenlets.
     """
 
-    def __init__(self, repository: SessionLogRepository, tell: Tell) -> None:
+    def __init__(self, repository: SessionLogRepository) -> None:
         self._repository = repository
-        self._tell = tell
+        self._tell: Tell = lambda _: None
         self._backlog = Backlog()
         self._closing = Event()
         self._starting = Lock()
@@ -69,6 +67,10 @@ class LogWriter:
     def waiting(self) -> int:
         """How many entries wait for the store."""
         return self._backlog.waiting
+
+    def tell_to(self, tell: Tell) -> None:
+        """Have `tell` called with the documents that were stored, in the writing threads."""
+        self._tell = tell
 
     def append(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
         """Have `entry` stored; returns its number to come, at once.
@@ -199,8 +201,9 @@ class LogWriter:
         self._backlog.found(logged, waiting, seq)
 
     def _stored(self, batch: list[tuple[Log, Waiting]], documents: list[Document]) -> None:
-        self._tell(documents)
-        self._backlog.stored(batch)
+        if documents:
+            self._tell(documents)
+            self._backlog.stored(batch)
 
     def _read_back(self, logged: Log) -> bool:
         """Bring what is known of the log up to date; tells whether there was anything new.
@@ -219,18 +222,20 @@ class LogWriter:
             if len(news) < WINDOW:
                 return logged.last != before
             # Ours are stored in order: where the first is not, none is.
-            ours = self._backlog.first(logged)
-            if ours is None or self._repository.number_of(ours.entry.id) is None:
+            if not self._find(logged):
                 self._jump(logged)
 
     def _find(self, logged: Log) -> bool:
-        """Tell whether the next entry is stored already, before what others said is stored.
+        """Look for the next entry, wherever it stands; tells whether it is stored already.
 
-        Where the driver tried twice, a write that was overtaken may have been made by the first.
+        Where the driver tried twice, a write that was overtaken may have been made by the first,
+        and others may have said since that they have stored more.
         """
         ours = self._backlog.first(logged)
-        seq = self._repository.number_of(ours.entry.id) if ours else None
-        if ours is None or seq is None:
+        if ours is None:
+            return False
+        seq = self._repository.number_of(ours.entry.id)
+        if seq is None:
             return False
         self._found(logged, ours, seq)
         return True
