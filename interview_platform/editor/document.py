@@ -12,8 +12,9 @@ from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
 from .edits import Edit, carried_over, edits_between, edits_in_bytes
+from .halves import Halves
 from .order import ends_with
-from .update import ROOT, Struct, Update, read, read_vector, units, write_vector
+from .update import ROOT, Update, read, read_vector, units, write_vector
 
 # How long the text may be, and one update of it, in bytes.
 MAX_TEXT = 1024 * 1024
@@ -205,11 +206,10 @@ class Document:
         self._clocks = read_vector(self._doc.get_state())
         # At the most: measured again when the bounds come near.
         self._text_size, self._weight = self.size, len(state)
-        # By client, the clocks of the second halves of characters beyond the first plane.
-        self._halves: dict[int, set[int]] = {}
+        self._halves = Halves()
         text = self.text
         if units(text) > len(text):
-            self._note_halves(read(state).structs)
+            self._halves.note(read(state).structs)
 
     def _state(self) -> bytes:
         return self._doc.get_update(_NOTHING)
@@ -222,7 +222,7 @@ class Document:
     def _check(self, update: bytes, content: Update) -> None:
         if not self._is_grounded(content):
             raise Conflict("Edits before this one are missing")
-        self._check_characters(content)
+        self._halves.check(content, self._clocks)
         if not content.structs:
             return
         inserted = sum(
@@ -326,41 +326,11 @@ class Document:
             self._clocks[struct.client] = struct.clock + struct.length
             if struct.text:
                 self._text_size += len(struct.text.encode())
-        self._note_halves(structs)
+        self._halves.note(structs)
         self._weight += len(new)
         if len(self._parts) > _TAIL:
             self._parts = [self._state()]
         return new
-
-    def _note_halves(self, structs: Iterable[Struct]) -> None:
-        for struct in structs:
-            if struct.text and not struct.text.isascii():
-                halves = set(_second_halves(struct))
-                if halves:
-                    self._halves.setdefault(struct.client, set()).update(halves)
-
-    def _check_characters(self, content: Update) -> None:
-        """Check that no character of two UTF-16 units is cut in two: its halves are no text."""
-        halves = self._halves
-        for struct in content.structs:
-            text = struct.text
-            if text and not text.isascii():
-                own = set(_second_halves(struct))
-                if self._clocks.get(struct.client) in own:
-                    raise _cut()
-                if own:
-                    before = halves.get(struct.client, set())
-                    halves = {**halves, struct.client: before | own}
-        if not halves:
-            return
-        for struct in content.structs:
-            if struct.left and struct.left[1] + 1 in halves.get(struct.left[0], ()):
-                raise _cut()
-            if struct.right and struct.right[1] in halves.get(struct.right[0], ()):
-                raise _cut()
-        for client, clock, length in content.deletions:
-            if not halves.get(client, frozenset()).isdisjoint((clock, clock + length)):
-                raise _cut()
 
     def _has_room_for(self, inserted: int) -> bool:
         if self._text_size + inserted > MAX_TEXT:
@@ -386,18 +356,5 @@ def _encoded(text: str) -> bytes:
         raise Invalid({"codeSnapshot": ["Not valid Unicode text."]}) from error
 
 
-def _second_halves(struct: Struct) -> Iterator[int]:
-    clock = struct.clock
-    for character in struct.text or "":
-        clock += 1
-        if character > "\uffff":
-            yield clock
-            clock += 1
-
-
 def _text_too_large() -> TooLarge:
     return TooLarge(f"A document holds at most {MAX_TEXT} bytes")
-
-
-def _cut() -> Invalid:
-    return Invalid({"update": ["Cuts a character in two."]})
