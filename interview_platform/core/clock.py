@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from time import time
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utcnow() -> datetime:
     """Return the current time in UTC, cut to whole milliseconds as BSON dates are."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return datetime.fromtimestamp(int(time() * 1000) / 1000, UTC)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from threading import Event
 from time import monotonic
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +50,11 @@ class Promise(Generic[T]):
             self._call_back()
 
     def then(self, make: Callable[[T], U]) -> Promise[U]:
-        """Return the promise of what `make` makes of the value; an error stays what it is."""
-        made: Promise[U] = Promise()
+        """Return the promise of what `make` makes of the value, each time somebody asks.
 
-        def end(done: Promise[T]) -> None:
-            value, error = done._outcomes[0]
-            if error is not None:
-                made.set_exception(error)
-            else:
-                made.set_result(make(cast(T, value)))
-
-        self.add_done_callback(end)
-        return made
+        An error stays what it is.
+        """
+        return _Made(self, make)
 
     def set_result(self, value: T) -> None:
         self._outcomes.append((value, None))
@@ -90,6 +83,26 @@ class Promise(Generic[T]):
             if not ended.wait(timeout):
                 raise TimeoutError
         return self._outcomes[0]
+
+
+class _Made(Promise[U]):
+    """What is made of another promise's value. It costs nothing until somebody asks."""
+
+    __slots__ = ("_make", "_source")
+
+    def __init__(self, source: Promise[T], make: Callable[[T], U]) -> None:
+        self._source: Promise[Any] = source
+        self._make: Callable[[Any], U] = make
+
+    def done(self) -> bool:
+        return self._source.done()
+
+    def add_done_callback(self, callback: Callable[[Promise[U]], object]) -> None:
+        self._source.add_done_callback(lambda _: callback(self))
+
+    def _outcome(self, timeout: float | None) -> tuple[U | None, Exception | None]:
+        value, error = self._source._outcome(timeout)
+        return (None, error) if error is not None else (self._make(value), None)
 
 
 def all_done(promises: Collection[Promise[T]], timeout: float | None = None) -> bool:

@@ -17,41 +17,42 @@ _TOLD_AT_ONCE = 200
 
 
 class Bucket:
-    """Holds up to `burst` tokens; `rate` a second flow in. It begins full."""
+    """Holds up to `burst` tokens; `rate` a second flow in. It begins full.
 
-    __slots__ = ("_at", "_level", "burst", "rate")
+    All that is kept is when it will be full again, as in the virtual scheduling of ITU-T I.371.
+    """
+
+    __slots__ = ("_full_at", "burst", "rate")
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate = rate
         self.burst = burst
-        self._level = burst
-        self._at = monotonic()
+        self._full_at = monotonic()
 
     @property
     def level(self) -> float:
         """How many tokens there are; below zero, how many are owed."""
-        now = monotonic()
-        level = self._level + (now - self._at) * self.rate
-        self._at = now
-        self._level = level = level if level < self.burst else self.burst
-        return level
+        return self.burst - max(0.0, self._full_at - monotonic()) * self.rate
 
     @property
     def full(self) -> bool:
-        return self.level >= self.burst
+        return self._full_at <= monotonic()
 
     def take(self, amount: float = 1.0) -> bool:
         """Take `amount` tokens if they are there, and tell whether they were."""
-        level = self.level
-        if level < amount:
+        now, full_at = monotonic(), self._full_at
+        full_at = (full_at if full_at > now else now) + amount / self.rate
+        if (full_at - now) * self.rate > self.burst:
             return False
-        self._level = level - amount
+        self._full_at = full_at
         return True
 
     def owe(self, amount: float) -> float:
         """Take `amount` tokens, there or not; returns the seconds until none are owed."""
-        self._level = level = self.level - amount
-        return -level / self.rate if level < 0 else 0.0
+        now, full_at = monotonic(), self._full_at
+        self._full_at = full_at = (full_at if full_at > now else now) + amount / self.rate
+        owed = full_at - now - self.burst / self.rate
+        return owed if owed > 0 else 0.0
 
 
 class SharedBucket(Bucket):
@@ -67,7 +68,7 @@ class SharedBucket(Bucket):
         super().__init__(rate, burst)
         self._whole_rate = rate
         self._asked = 0
-        self._counted_at = self._heard_at = self._at
+        self._counted_at = self._heard_at = monotonic()
         # What was asked for in all processes together when last heard of.
         self._sum: int | None = None
 
@@ -98,8 +99,9 @@ class SharedBucket(Bucket):
         self._sum, self._heard_at = total, now
 
     def _flow(self, rate: float) -> None:
-        self._level = self.level
+        missing = self.burst - self.level
         self.rate = rate
+        self._full_at = monotonic() + missing / rate
 
 
 def share(redis: Redis, name: str, buckets: Mapping[str, SharedBucket]) -> None:

@@ -59,6 +59,8 @@ class WebSocket:
     """
 
     _socket: socket.socket
+    # Of a socket with TLS: how many bytes it holds that can be read at once.
+    _decrypted: Callable[[], int] | None
 
     def __init__(self, handler: Callable[[WebSocket], object], max_size: int) -> None:
         self._handler = handler
@@ -96,6 +98,7 @@ class WebSocket:
         under_gunicorn = "gunicorn.socket" in environ
         self._socket = _socket_of(environ)
         self._socket.settimeout(None)
+        self._decrypted = getattr(self._socket, "pending", None)
         try:
             self._write(response.serialize())
             # Whoever called holds it for as long as the connection lasts.
@@ -137,21 +140,20 @@ class WebSocket:
         self._check_open()
         if not self._writing.acquire(blocking=False):
             return False
-        rest = frames
+        sent = 0
         try:
-            with suppress(BlockingIOError):
-                rest = frames[self._socket.send(frames, 0, 0.0) :]  # type: ignore[call-arg]
+            sent = self._socket.send(frames, 0, 0.0)  # type: ignore[call-arg]
+        except BlockingIOError:
+            return False
         except OSError:
             self.cut()
             raise
         finally:
             # What is half sent keeps others from writing until it is whole.
-            if not rest or len(rest) == len(frames):
+            if sent in (0, len(frames)):
                 self._writing.release()
-        if len(rest) == len(frames):
-            return False
-        if rest:
-            gevent.spawn(self._write_rest, rest)
+        if sent < len(frames):
+            gevent.spawn(self._write_rest, frames[sent:])
         return True
 
     def close(self) -> None:
@@ -199,8 +201,7 @@ class WebSocket:
         A peer with much to say must not have the hub to itself, and of others there is hardly
         ever something yet: to read first would be in vain.
         """
-        decrypted = getattr(self._socket, "pending", None)
-        if decrypted is None or not decrypted():
+        if self._decrypted is None or not self._decrypted():
             wait(self._socket._read_event)  # type: ignore[attr-defined]
 
     def _take(self, data: bytes) -> int:

@@ -200,7 +200,7 @@ class Attendance:
             answer.add_done_callback(tell)
 
     def _enter(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
-        interview_id = interview.id
+        interview_id = event.interview_id
         membership = _membership(connection, interview_id, event)
         own = membership.rooms[-1]
         hosted = self._hosts.open(interview_id)

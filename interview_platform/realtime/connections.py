@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
 from ..session_log.service import log_actor
+from .outgoing import Outgoing
 from .shown import Shown
 
 
@@ -32,11 +33,12 @@ class Membership:
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One socket; its identity is fixed when it connects."""
+    """One socket; its identity is fixed when it connects. `send` never waits."""
 
     socket_id: str
     actor: Actor
     expires_at: datetime
+    send: Callable[[Outgoing], None]
     joined: dict[ObjectId, Membership] = field(default_factory=dict)
     waiting: dict[ObjectId, Membership] = field(default_factory=dict)
     # Who acts, as the session log has it.

@@ -17,6 +17,7 @@ from engineio.socket import Socket
 from gevent.event import Event
 
 from ..core.websocket import WebSocket
+from .incoming import Incoming
 from .limits import Allowance, Limits
 from .outbox import BATCH_BYTES, Outbox
 from .outgoing import Outgoing
@@ -63,6 +64,8 @@ class Connection(Socket):  # type: ignore[misc]
         self.outside_since: float | None = monotonic()
         self.packets_outside = 0
         self.refused = 0
+        # An event whose attachments have not all come yet.
+        self.unfinished: Incoming | None = None
         self._ping_at = monotonic() + server.ping_interval
         self._pong_by: float | None = None
         self._websocket: WebSocket | None = None

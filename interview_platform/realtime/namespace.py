@@ -80,10 +80,10 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
                 raise Unauthorized
             with soon():
                 actor, expires_at = self._authenticator.bearer(token)
-            self.server.identify(socket_id, NAMESPACE, str(actor.user_id))
+            send = self.server.identify(socket_id, NAMESPACE, str(actor.user_id))
         except Exception as error:
             raise Refused(translate(error).code) from error
-        self._connections.add(Connection(socket_id, actor, expires_at))
+        self._connections.add(Connection(socket_id, actor, expires_at, send))
         self._sentinel.start()
         self._tail.start()
 

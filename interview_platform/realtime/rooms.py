@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from bson import ObjectId
 
 from ..core.broadcast import Broadcaster, Message
 from ..interviews.rooms import interview_of
 from .connections import Connection, Membership
-from .server import Server
+from .outgoing import Outgoing
 
 NAMESPACE = "/interview"
 
 Hears = Callable[[Message], None]
+Key = TypeVar("Key")
 
 
 class Rooms:
-    """This process's share of every room: its own sockets, reached through `server`."""
+    """This process's share of every room: its own sockets."""
 
-    def __init__(self, server: Server, broadcaster: Broadcaster) -> None:
-        self._server = server
+    def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster
+        # Who is in each room, by socket.
+        self._members: dict[str, dict[str, Connection]] = {}
         self._hears: dict[str, Hears] = {}
         self._is_news: Callable[[ObjectId, str, Message], bool] = lambda *_: True
-        # Sockets that are told the ids of log entries, by interview.
-        self._following: dict[ObjectId, set[str]] = {}
+        # Those who are told the ids of log entries, by interview and socket.
+        self._following: dict[ObjectId, dict[str, Connection]] = {}
         broadcaster.deliver_to(self._deliver)
 
     def on(self, event: str, hears: Hears) -> None:
@@ -51,19 +53,17 @@ class Rooms:
 
     def enter(self, connection: Connection, membership: Membership) -> None:
         """Have the socket enter the rooms of `membership`; never waits."""
+        socket_id = connection.socket_id
         for room in membership.rooms:
-            self._server.manager.enter_room(connection.socket_id, NAMESPACE, room)
+            self._members.setdefault(room, {})[socket_id] = connection
             if membership.follows and (interview_id := interview_of(room)):
-                self._following.setdefault(interview_id, set()).add(connection.socket_id)
+                self._following.setdefault(interview_id, {})[socket_id] = connection
 
     def leave(self, connection: Connection, membership: Membership) -> None:
         for room in membership.rooms:
-            self._server.manager.leave_room(connection.socket_id, NAMESPACE, room)
-            interview_id = interview_of(room)
-            if interview_id in self._following:
-                self._following[interview_id].discard(connection.socket_id)
-                if not self._following[interview_id]:
-                    del self._following[interview_id]
+            _remove(self._members, room, connection)
+            if interview_id := interview_of(room):
+                _remove(self._following, interview_id, connection)
 
     def say(self, room: str, event: str, data: Any, *, skip: str | None = None) -> None:
         """Send an event to every socket in `room` but `skip`, on every process; never waits."""
@@ -79,33 +79,37 @@ class Rooms:
 
     def tell(self, connection: Connection, event: str, data: Any) -> None:
         """Send an event to one socket of this process; never waits."""
-        self._tell({connection.socket_id}, event, data)
+        connection.send(Outgoing.event(NAMESPACE, event, data))
 
     def tell_here(
         self, room: str, event: str, data: Any, *, skip: str | Collection[str] | None = None
     ) -> None:
         """Send an event to the sockets in `room` on this process alone; never waits."""
-        here = self._server.in_room(NAMESPACE, room)
-        if skip is not None:
-            skipped = {skip} if isinstance(skip, str) else skip
-            here = {sid: eio_sid for sid, eio_sid in here.items() if sid not in skipped}
-        self._server.tell(here, NAMESPACE, event, data)
+        here = self._members.get(room)
+        if here is None:
+            return
+        if skip is None:
+            told = list(here.values())
+        elif isinstance(skip, str):
+            told = [each for socket_id, each in here.items() if socket_id != skip]
+        else:
+            told = [each for socket_id, each in here.items() if socket_id not in skip]
+        _send(told, event, data)
 
     def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
         """Send an event to the sockets of this process that follow the log; never waits."""
-        self._tell(self.following(interview_id), event, data)
+        _send(list(self._followers(interview_id).values()), event, data)
 
     def following(self, interview_id: ObjectId) -> Collection[str]:
         """Return the sockets of this process that are told positions and ids of the log."""
-        return self._following.get(interview_id, ())
+        return self._followers(interview_id).keys()
 
     def is_for(self, connection: Connection, message: Message) -> bool:
         """Tell whether the socket is one of those that `message` is meant for."""
-        here = self._server.in_room(NAMESPACE, message.room)
         between_processes = ":" in message.event
         return (
             not between_processes
-            and connection.socket_id in here
+            and connection.socket_id in self._members.get(message.room, ())
             and connection.socket_id != message.skip
         )
 
@@ -122,20 +126,17 @@ class Rooms:
             return
         plain = {name: value for name, value in data.items() if name != "id"}
         interview_id = interview_of(room)
-        followers = self._following.get(interview_id, ()) if interview_id else ()
+        followers = self._followers(interview_id) if interview_id else {}
         if not followers:
             self.tell_here(room, event, plain, skip=skip)
             return
-        others = {skip, *followers} if skip else followers
-        self.tell_here(room, event, plain, skip=others)
-        here = self._server.in_room(NAMESPACE, room)
-        chosen = {each: here[each] for each in followers if each in here and each != skip}
-        self._server.tell(chosen, NAMESPACE, event, data)
+        self.tell_here(room, event, plain, skip={skip, *followers} if skip else followers)
+        here = self._members.get(room, {})
+        told = [each for each in followers if each in here and each != skip]
+        _send([followers[each] for each in told], event, data)
 
-    def _tell(self, socket_ids: Collection[str], event: str, data: Any) -> None:
-        connected = self._server.in_room(NAMESPACE)
-        chosen = {each: connected[each] for each in socket_ids if each in connected}
-        self._server.tell(chosen, NAMESPACE, event, data)
+    def _followers(self, interview_id: ObjectId) -> Mapping[str, Connection]:
+        return self._following.get(interview_id) or {}
 
     def _deliver(self, message: Message) -> None:
         data = message.data
@@ -145,3 +146,16 @@ class Rooms:
             if interview_id and not self._is_news(interview_id, entry_id, message):
                 return
         self.take(message)
+
+
+def _send(connections: Sequence[Connection], event: str, data: Any) -> None:
+    if connections:
+        outgoing = Outgoing.event(NAMESPACE, event, data)
+        for connection in connections:
+            connection.send(outgoing)
+
+
+def _remove(groups: dict[Key, dict[str, Connection]], key: Key, connection: Connection) -> None:
+    group = groups.get(key)
+    if group and group.pop(connection.socket_id, None) and not group:
+        del groups[key]

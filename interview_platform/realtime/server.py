@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,15 @@ import socketio
 from flask import Flask
 from gevent.pool import Pool
 from socketio.exceptions import ConnectionRefusedError as Refused
-from socketio.packet import BINARY_EVENT, CONNECT, DISCONNECT, EVENT
+from socketio.packet import DISCONNECT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
 from ..core.promise import Promise
 from .engine import Connection, EngineServer
+from .incoming import EVENT_HEAD, Incoming, UnreadableEventError
 from .limits import Limits
 from .outgoing import Outgoing
-from .packets import EVENT_HEAD, Packet, PacketJSON, UnreadableError
+from .packets import Packet, PacketJSON, UnreadableConnectError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -102,10 +103,11 @@ class Server(socketio.Server):  # type: ignore[misc]
         response: Iterable[bytes] = super().handle_request(environ, start_response)
         return response
 
-    def identify(self, sid: str, namespace: str, person: str) -> None:
+    def identify(self, sid: str, namespace: str, person: str) -> Callable[[Outgoing], None]:
         """Count the socket `sid`, which is about to connect, as one of `person`.
 
-        What all sockets of a person send is limited together. Raises `TooManyConnections`.
+        What all sockets of a person send is limited together. Returns what sends to it, and
+        never waits. Raises `TooManyConnections`.
         """
         connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
         if connection is None:
@@ -113,20 +115,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         self._release(connection)
         connection.allowance = self._limits.admit(person, connection.sid)
         connection.person = person
-
-    def tell(self, sids: Mapping[str, str], namespace: str, event: str, data: object) -> None:
-        """Send an event to some sockets, given with their connections' ids; never waits."""
-        if not sids:
-            return
-        outgoing = Outgoing.event(namespace, event, data)
-        sockets = self.eio.sockets
-        for eio_sid in sids.values():
-            if connection := sockets.get(eio_sid):
-                connection.put(outgoing)
-
-    def in_room(self, namespace: str, room: str | None = None) -> Mapping[str, str]:
-        """Return the sockets in a room (None: all) of this process, with their connections' ids."""
-        return self.manager.rooms.get(namespace, {}).get(room) or {}
+        return connection.put
 
     def disconnect(
         self, sid: str, namespace: str | None = None, ignore_queue: bool = False
@@ -147,19 +136,38 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     def _take(self, connection: Connection, data: str | bytes) -> None:
         """Handle a packet of a client's, or an attachment of one."""
-        eio_sid = connection.sid
         try:
             if self._may_send(connection, data):
-                self._check_attachment(eio_sid, data)
-                self._handle_eio_message(eio_sid, data)
+                self._read(connection, data)
+        except UnreadableEventError as error:
+            self._refuse(connection, error.event)
+        except UnreadableConnectError as error:
+            # Its handler decides about a client that has shown nothing.
+            self._handle_connect(connection.sid, error.namespace, None)
         except ValueError as error:
-            log.debug("%s: refused a packet: %s", eio_sid, error)
-            unfinished = self._binary_packet.pop(eio_sid, None)
-            refused = error.packet if isinstance(error, UnreadableError) else unfinished
-            if refused is not None:
-                self._refuse(eio_sid, refused)
+            log.debug("%s: refused a packet: %s", connection.sid, error)
         except Exception:
             log.exception("A packet was not handled")
+
+    def _read(self, connection: Connection, data: str | bytes) -> None:
+        event, connection.unfinished = connection.unfinished, None
+        if isinstance(data, bytes):
+            if event is None:
+                raise ValueError("an attachment of nothing")
+            event.attach(data, self.eio.max_http_buffer_size)
+        else:
+            if event is not None:
+                # Whoever starts another packet leaves the last one without its attachments.
+                self._refuse(connection, event)
+            event = Incoming.read(data)
+        if event is None:
+            if not data:
+                raise ValueError("an empty packet")
+            self._handle_eio_message(connection.sid, data)
+        elif event.missing:
+            connection.unfinished = event
+        else:
+            self._handle(connection, event)
 
     def _may_send(self, connection: Connection, data: str | bytes) -> bool:
         """Tell whether a message is handled, before anything is made of it."""
@@ -174,7 +182,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             return True
         if delay := allowance.traffic.owe(len(data)):
             gevent.sleep(delay)
-        if isinstance(data, bytes) and connection.sid in self._binary_packet:
+        if connection.unfinished is not None and isinstance(data, bytes):
             return True  # a part of an event that was let through
         if allowance.events.take():
             if connection.refused and allowance.events.level > allowance.events.burst / 2:
@@ -194,33 +202,15 @@ class Server(socketio.Server):  # type: ignore[misc]
         head = EVENT_HEAD.match(data) if isinstance(data, str) else None
         if head and head["id"]:
             refusal = self._on_failure(TooManyRequests(1, "Too many events, send fewer"))
-            self._acknowledge(connection.sid, head["namespace"] or "/", int(head["id"]), refusal)
+            event = Incoming(head["namespace"] or "/", int(head["id"]))
+            self._acknowledge(connection, event, refusal)
         gevent.sleep(REFUSAL_PAUSE)
 
-    def _check_attachment(self, eio_sid: str, data: str | bytes) -> None:
-        waiting = self._binary_packet.get(eio_sid)
-        if waiting is not None and isinstance(data, bytes):
-            if len(data) + sum(map(len, waiting.attachments)) > self.eio.max_http_buffer_size:
-                raise ValueError("the attachments are too large")
-            return
-        if waiting is not None:
-            # Whoever starts another packet leaves the last one without its attachments.
-            del self._binary_packet[eio_sid]
-            self._refuse(eio_sid, waiting)
-        if not data:
-            raise ValueError("an empty packet")
-
-    def _refuse(self, eio_sid: str, packet: Packet) -> None:
-        """Answer whom a packet that cannot be read leaves waiting."""
-        namespace = packet.namespace or "/"
-        if packet.packet_type == CONNECT:
-            # Its handler decides about a client that has shown nothing.
-            self._handle_connect(eio_sid, namespace, None)
-        elif packet.packet_type in (EVENT, BINARY_EVENT):
-            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-            if self.manager.is_connected(sid, namespace):
-                problem = Invalid({"payload": ["Not a packet that can be read."]})
-                self._acknowledge(eio_sid, namespace, packet.id, self._on_failure(problem))
+    def _refuse(self, connection: Connection, event: Incoming) -> None:
+        """Answer whom an event that cannot be read leaves waiting."""
+        if self._socket_of(connection, event.namespace):
+            problem = Invalid({"payload": ["Not a packet that can be read."]})
+            self._acknowledge(connection, event, self._on_failure(problem))
 
     def _handle_connect(self, eio_sid: str, namespace: str | None, data: object) -> None:
         connection = self.eio.sockets.get(eio_sid)
@@ -263,33 +253,36 @@ class Server(socketio.Server):  # type: ignore[misc]
         if connection is not None:
             self._release(connection)
 
-    def _handle_event(
-        self,
-        eio_sid: str,
-        namespace: str | None,
-        ack_id: int | None,
-        data: list[Any],
-    ) -> None:
-        namespace = namespace or "/"
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-        if sid is None or not self.manager.is_connected(sid, namespace):
+    def _handle(self, connection: Connection, event: Incoming) -> None:
+        """Have the namespace handle an event, and acknowledge it now or once it is done."""
+        sid = self._socket_of(connection, event.namespace)
+        if sid is None:
             return
-        answer = self._trigger_event(data[0], namespace, sid, *data[1:])
+        name, *arguments = event.content
+        try:
+            answer = self.namespace_handlers[event.namespace].trigger_event(name, sid, *arguments)
+        except Exception as error:  # noqa: BLE001 - the hook tells the expected from the rest
+            answer = self._on_failure(error)
+        if event.id is None or answer is self.not_handled:
+            return
         if isinstance(answer, Promise):
             answer.add_done_callback(
-                lambda done: self._acknowledge(eio_sid, namespace, ack_id, self._outcome(done))
+                lambda done: self._acknowledge(connection, event, self._outcome(done))
             )
-        elif answer is not self.not_handled:
-            self._acknowledge(eio_sid, namespace, ack_id, answer)
+        else:
+            self._acknowledge(connection, event, answer)
+
+    def _socket_of(self, connection: Connection, namespace: str) -> str | None:
+        """Return the connection's socket in a namespace that it is connected to."""
+        sid: str | None = self.manager.sid_from_eio_sid(connection.sid, namespace)
+        return sid if sid and self.manager.is_connected(sid, namespace) else None
 
     def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         try:
             return super()._trigger_event(event, namespace, *args)
-        except Exception as error:
-            if event not in self.reserved_events:
-                return self._on_failure(error)
-            if isinstance(error, Refused):
-                raise
+        except Refused:
+            raise
+        except Exception:
             log.exception("The %s handler failed", event)
             return False
 
@@ -299,12 +292,9 @@ class Server(socketio.Server):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - the hook tells the expected from the rest
             return self._on_failure(error)
 
-    def _acknowledge(
-        self, eio_sid: str, namespace: str, ack_id: int | None, answer: object
-    ) -> None:
-        connection = self.eio.sockets.get(eio_sid)
-        if ack_id is not None and connection is not None:
-            connection.put(Outgoing.acknowledgement(namespace, ack_id, answer))
+    def _acknowledge(self, connection: Connection, event: Incoming, answer: object) -> None:
+        if event.id is not None:
+            connection.put(Outgoing.acknowledgement(event.namespace, event.id, answer))
 
 
 class SocketIO(flask_socketio.SocketIO):  # type: ignore[misc]

@@ -74,7 +74,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     )
     server, connections = socketio.server, Connections()
     session_log, broadcaster = parts.session_log, parts.broadcaster
-    rooms = Rooms(server, broadcaster)
+    rooms = Rooms(broadcaster)
     rooms.on(PRESENCE_CHANGED, parts.presence.hear)
     parts.presence.deliver_to(rooms.tell_here)
     hosts = Hosts(rooms, session_log)
