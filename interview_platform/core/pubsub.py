@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
-from threading import Condition, Event, Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, Protocol, cast
 
 from redis import Redis
@@ -19,6 +19,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+
+from .condition import condition
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +284,7 @@ class Sender:
         self._thread: Thread | None = None
         self._closing = Event()
         # Guards all of the above; told when the outbox gains a message or becomes empty.
-        self._changed = Condition(Lock())
+        self._changed = condition()
 
     def put(self, channel: str, message: bytes) -> None:
         """Have `message` published on `channel`."""

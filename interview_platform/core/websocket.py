@@ -41,6 +41,7 @@ _HANDSHAKE_HEADERS = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSock
 _WHOLE_MESSAGES = frozenset({0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY})
 _CONTROL = frozenset({0x80 | Opcode.CLOSE, 0x80 | Opcode.PING, 0x80 | Opcode.PONG})
 _MOST_IN_CONTROL = 125
+_MASKED = 0x80
 
 # At DEBUG the protocol writes down whole frames, tokens and code of an interview included.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
@@ -70,9 +71,10 @@ class WebSocket:
         # A list, since it is empty nearly always, and then the smallest there is.
         self._messages: list[str | bytes] = []
         self._max_size = max_size
-        # What has arrived of frames that are not whole yet, while the peer sends none but
-        # plain ones: whole messages and control frames.
+        # What has arrived of a frame that is not whole yet, and how long that one is, as far as
+        # is known; while the peer sends none but plain ones: whole messages and control frames.
         self._unread = bytearray()
+        self._wanted = 0
         self._is_plain = True
         self._fragments = bytearray()
         self._is_text = False
@@ -213,35 +215,41 @@ class WebSocket:
         """
         if not self._is_plain:
             return self._take_any(data)
-        self._unread += data
-        unread, at, frames = self._unread, 0, 0
+        if self._unread:
+            self._unread += data
+            if len(self._unread) < self._wanted:
+                return 0
+            data = bytes(self._unread)
+            self._unread.clear()
+            self._wanted = 0
+        at, end, frames = 0, len(data), 0
         # RFC 6455, section 5.2.
-        while len(unread) - at >= 2:
-            head, masked, length = unread[at], unread[at + 1] & 0x80, unread[at + 1] & 0x7F
+        while end - at >= 2:
+            # What is not masked has a length below zero here.
+            head, length = data[at], data[at + 1] - _MASKED
             start = at + 2
             if length > 125:
                 start += 2 if length == 126 else 8
-                if len(unread) < start:
+                if end < start:
                     break
-                length = int.from_bytes(unread[at + 2 : start], "big")
+                length = int.from_bytes(data[at + 2 : start], "big")
             is_message = head in _WHOLE_MESSAGES
             most = self._max_size if is_message else _MOST_IN_CONTROL
-            if not masked or length > most or not (is_message or head in _CONTROL):
+            if not 0 <= length <= most or not (is_message or head in _CONTROL):
                 self._is_plain = False
-                rest = bytes(unread[at:])
-                unread.clear()
-                return frames + self._take_any(rest)
+                return frames + self._take_any(data[at:])
             stop = start + 4 + length
-            if len(unread) < stop:
+            if end < stop:
+                self._wanted = stop - at
                 break
             if is_message:
-                mask = bytes(unread[start : start + 4])
-                payload = apply_mask(bytes(unread[start + 4 : stop]), mask)
+                payload = apply_mask(data[start + 4 : stop], data[start : start + 4])
                 self._messages.append(payload if head & 0x0F == Opcode.BINARY else payload.decode())
             else:
-                self._take_any(bytes(unread[at:stop]))
+                self._take_any(data[at:stop])
             at, frames = stop, frames + 1
-        del unread[:at]
+        if at < end:
+            self._unread += data[at:]
         return frames
 
     def _take_any(self, data: bytes) -> int:

@@ -6,6 +6,7 @@ Names are made here alone: a client says an interview's id, never a room's name.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from bson import ObjectId
@@ -49,6 +50,7 @@ def socket_room_of(interview_id: ObjectId, socket_id: str) -> str:
     return f"interview:{interview_id}:socket:{socket_id}"
 
 
+@lru_cache(maxsize=10_000)
 def interview_of(room: str) -> ObjectId | None:
     """Return the interview that a room belongs to; None for a room of another kind."""
     kind, _, rest = room.partition(":")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Lock
 from typing import NamedTuple, Self
+
+from gevent.lock import Semaphore
 
 from ..core.errors import ServiceError
 from ..editor.service import Document
@@ -38,7 +39,8 @@ class Replica:
         # Whether the text will be shown to them in a moment.
         self.showing = False
         self._spread = spread
-        self._lock = Lock()
+        # Of gevent: threading's, tried in vain, lets others run.
+        self._lock = Semaphore()
         # A list, since it is empty nearly always.
         self._heard: list[Heard] = []
 

@@ -6,11 +6,11 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Condition, Lock
 from typing import NamedTuple
 
 from bson import ObjectId
 
+from ..core.condition import condition
 from ..core.errors import ServiceError, Unavailable
 from ..core.promise import Promise
 from .entry import Entry, sealed_error
@@ -101,10 +101,8 @@ class Backlog:
         self._alone: deque[Log] = deque()
         self._inserting = False
         self._closed = False
-        # Guards all of the above.
-        self._lock = Lock()
-        # Told of work.
-        self._changed = Condition(self._lock)
+        # Guards all of the above; told of work.
+        self._changed = condition()
 
     def add(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
         """Have `entry` wait.
@@ -113,7 +111,7 @@ class Backlog:
         for a log that is sealed.
         """
         waiting = Waiting(entry)
-        with self._lock:
+        with self._changed:
             if not self.has_room_for(entry.size):
                 waiting.end(Unavailable("The session log cannot be written, try again"))
                 return waiting.stored
@@ -139,30 +137,30 @@ class Backlog:
 
     def known(self, interview_id: ObjectId) -> int:
         """Return a number of this log that is known to be stored, 0 if none is."""
-        with self._lock:
+        with self._changed:
             log = self._logs.get(interview_id)
             return (log.last or 0) if log else 0
 
     def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write."""
-        with self._lock:
+        with self._changed:
             if log := self._logs.get(interview_id):
                 log.in_doubt = True
 
     def hear(self, interview_id: ObjectId, seq: int) -> None:
         """Take another process's word that this number of the log is stored."""
-        with self._lock:
+        with self._changed:
             if log := self._logs.get(interview_id):
                 log.told = max(log.told, seq)
 
     def unended(self) -> list[Promise[int]]:
         """Return the promises that are open."""
-        with self._lock:
+        with self._changed:
             return [waiting.stored for log in self._logs.values() for waiting in log.waiting]
 
     def close(self) -> None:
         """Give up what still waits, and send the threads home."""
-        with self._lock:
+        with self._changed:
             self._closed = True
             abandoned = [waiting for log in self._logs.values() for waiting in log.waiting]
             self._changed.notify_all()
@@ -173,7 +171,7 @@ class Backlog:
 
     def next(self) -> Work | None:
         """Wait for work; None when closed. What is taken is to be given back."""
-        with self._lock:
+        with self._changed:
             while not self._closed:
                 if self._alone:
                     return Work([self._alone.popleft()], together=False)
@@ -188,7 +186,7 @@ class Backlog:
 
     def give_back(self, work: Work) -> None:
         """End the work on these logs; those with more to write stand in line again."""
-        with self._lock:
+        with self._changed:
             if work.together:
                 self._inserting = False
             for log in work.logs:
@@ -203,7 +201,7 @@ class Backlog:
         """Return the first entries of `logs`, as many as one insert may hold."""
         found: list[tuple[Log, Waiting]] = []
         size = 0
-        with self._lock:
+        with self._changed:
             for log in logs:
                 for waiting in islice(log.waiting, BATCH - len(found)):
                     size += waiting.entry.size
@@ -214,13 +212,13 @@ class Backlog:
 
     def first(self, log: Log) -> Waiting | None:
         """Return the entry that the log has to store next."""
-        with self._lock:
+        with self._changed:
             return log.waiting[0] if log.waiting else None
 
     def stored(self, batch: list[tuple[Log, Waiting]]) -> None:
         """Keep the promises of entries that are stored, in their order."""
         ended = []
-        with self._lock:
+        with self._changed:
             for log, waiting in batch:
                 log.last = (log.last or 0) + 1
                 self._remove(log, waiting)
@@ -230,20 +228,20 @@ class Backlog:
 
     def found(self, log: Log, waiting: Waiting, seq: int) -> None:
         """Keep the promise of an entry that is stored already, as this number."""
-        with self._lock:
+        with self._changed:
             log.last = max(log.last or 0, seq)
             self._remove(log, waiting)
         waiting.end(seq)
 
     def refused(self, log: Log, waiting: Waiting, error: ServiceError) -> None:
         """Break the promise of an entry that cannot be stored."""
-        with self._lock:
+        with self._changed:
             self._remove(log, waiting)
         waiting.end(error)
 
     def sealed(self, log: Log) -> None:
         """Refuse what waits for a log that was found sealed, and what will come."""
-        with self._lock:
+        with self._changed:
             log.sealed = True
             refused = list(log.waiting)
             for waiting in refused:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Condition, Lock, Thread
+from threading import Thread
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +22,7 @@ from pymongo.errors import PyMongoError
 
 from ..auth.model import Actor
 from ..core.clock import from_milliseconds, milliseconds, utcnow
+from ..core.condition import condition
 from ..core.errors import Forbidden, Unavailable
 from ..core.mongo import Document, describe
 from ..core.promise import Promise, all_done
@@ -109,7 +110,7 @@ class GazeRecorder:
         self._started = False
         self._away = False
         # Guards all of the above; told of work.
-        self._changed = Condition(Lock())
+        self._changed = condition()
 
     @property
     def waiting(self) -> int:
