@@ -37,7 +37,7 @@ SUBSCRIBE_TIMEOUT = 1.0
 LISTEN_AGAIN = 0.25
 SEND_AGAIN = 1.0
 
-# After a round trip: what comes meanwhile shares the next one.
+# Between sending and reading the answer: what comes meanwhile shares the next round trip.
 GATHER = 0.005
 
 _SENT_AT_ONCE = 200
@@ -329,7 +329,10 @@ class Sender:
                 if away:
                     connection.connect()
                     self._closing.wait(SEND_AGAIN)
-                self._publish(connection, batch)
+                counted = self._publish(connection, batch)
+                # What comes meanwhile is sent together, and the answer is there by then.
+                self._closing.wait(GATHER)
+                counted([connection.read_response() for _ in batch])
             except (RedisError, OSError) as error:
                 connection.disconnect()
                 if not away and not self._closing.is_set():
@@ -338,7 +341,6 @@ class Sender:
                 self._closing.wait(SEND_AGAIN)
                 continue
             self._sent(batch[-1].number)
-            self._closing.wait(GATHER)
             if away:
                 log.info("telling other processes again; %d messages dropped so far", self.dropped)
                 away = False
@@ -350,14 +352,17 @@ class Sender:
             self._changed.wait_for(lambda: self._outbox or self._closing.is_set())
             return list(islice(self._outbox, _SENT_AT_ONCE))
 
-    def _publish(self, connection: _Connection, batch: list[_Outgoing]) -> None:
+    def _publish(
+        self, connection: _Connection, batch: list[_Outgoing]
+    ) -> Callable[[list[int]], None]:
+        """Send `batch`, and return what takes the answers."""
         commands = [
             ("PUBLISH", each.channel, b"%b %d %b" % (self._origin, each.number, each.message))
             for each in batch
         ]
         counted = self._count([each.channel for each in batch])
         connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        counted([connection.read_response() for _ in batch])
+        return counted
 
     def _sent(self, number: int) -> None:
         """Remove what has been sent; some of it may have been dropped meanwhile."""

@@ -58,10 +58,12 @@ class Outgoing:
     def frames(self) -> bytes:
         """As a WebSocket carries it."""
         if not self._frames:
-            frames = [_frame(_BINARY, attachment) for attachment in self.attachments]
-            if self.text:
-                frames.insert(0, _frame(_TEXT, self.text))
-            self._frames = b"".join(frames)
+            text = _frame(_TEXT, self.text) if self.text else b""
+            if not self.attachments:
+                self._frames = text
+            else:
+                binary = [_frame(_BINARY, attachment) for attachment in self.attachments]
+                self._frames = b"".join((text, *binary))
         return self._frames
 
     @property
