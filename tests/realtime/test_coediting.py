@@ -127,9 +127,11 @@ def test_what_a_snapshot_deletes_is_gone_whatever_others_typed_around_it(
     start, place = slow.start.index("c = "), slow.start.rindex("X")
     head, before = slow.start[:start], slow.start[start:place]
     # As far as texts can tell, the letter was typed again before what stood before it.
-    ida.send(ida.insert(place + 1, before))
-    ida.send(ida.delete(start, len(before)))
-    ida.type("# from ida\n", 0)
+    ida.send_at_once(
+        ida.insert(place + 1, before),
+        ida.delete(start, len(before)),
+        ida.insert(0, "# from ida\n"),
+    )
     plain.shows(f"# from ida\n{head}X{before}\n")
     assert slow.write(f"{head}{before}\n")["ok"]
     ida.shows(f"# from ida\n{head}{before}\n")
@@ -142,8 +144,7 @@ def test_a_snapshot_deletes_nothing_that_others_typed_again(
     ida.join(connect(meeting.interviewer), meeting.id)
     slow = PlainEditor(connect(meeting.candidate), meeting.id)
     without = STARTER.replace("🦉", "")
-    ida.send(ida.delete(STARTER.index("🦉"), 1))
-    ida.type("🦉 again\n", 0)
+    ida.send_at_once(ida.delete(STARTER.index("🦉"), 1), ida.insert(0, "🦉 again\n"))
     plain.shows(f"🦉 again\n{without}")
     assert slow.write(without)["ok"]
     assert plain.write(f"🦉 again\n{without}# from cleo\n")["ok"]
