@@ -12,6 +12,7 @@ from pycrdt import Doc, Text, merge_updates
 from ..core.errors import Conflict, Invalid, TooLarge
 from .edits import Delta, Edit, edits_between, edits_in_bytes, edits_of, transformed
 from .halves import Halves
+from .keystroke import Keystroke
 from .order import ends_with
 from .revision import Base, Change, History
 from .update import ROOT, Update, read, read_vector, units, write_vector
@@ -210,6 +211,7 @@ class Document:
         self._text_size, self._weight = self.size, len(state)
         self._halves = Halves()
         text = self.text
+        self._ascii = text.isascii()
         if units(text) > len(text):
             self._halves.note(read(state).structs)
 
@@ -246,8 +248,13 @@ class Document:
 
     def _merge(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
-        if self._tell is None and not self.history.is_kept:
-            return self._work_in(update, content)
+        if self._tell is None:
+            if not self.history.is_kept:
+                return self._work_in(update, content)
+            if self._ascii and (key := Keystroke.of(content, self._text, self._clocks)):
+                new = self._work_in(update, content)
+                self.history.record(key.change())
+                return new
         deltas: list[Delta] = []
         # The library's own subscription: what it makes of an event beside the change costs
         # more than working in a keystroke.
@@ -339,6 +346,7 @@ class Document:
             self._clocks[struct.client] = struct.clock + struct.length
             if struct.text:
                 self._text_size += len(struct.text.encode())
+                self._ascii = self._ascii and struct.text.isascii()
         self._halves.note(structs)
         self._weight += len(new)
         if len(self._parts) > _TAIL:

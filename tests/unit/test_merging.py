@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from pycrdt import merge_updates
 
 from interview_platform.core.errors import Invalid
 from interview_platform.editor import revision as module
@@ -152,6 +153,42 @@ class Crossing:
             each for each in self.standing if each in mine
         ]
         return sent, has
+
+
+@pytest.mark.parametrize("letters", ["ab\n", LETTERS])
+def test_changes_are_those_of_the_text_whatever_an_update_holds(letters: str) -> None:
+    random = Random(9)
+    document = Document.written("ab")
+    others = [YjsEditor() for _ in range(3)]
+    for other in others:
+        other.doc.apply_update(document.since(None))
+    base = document.base
+    updates: list[bytes] = []
+    for _ in range(1_500):
+        other = random.choice(others)
+        place = random.randrange(len(other.text) + 1)
+        match random.randrange(5):
+            case 0:
+                for heard in random.choices(updates, k=3) if updates else ():
+                    other.doc.apply_update(heard)
+                new = merge_updates(*random.choices(updates, k=3)) if updates else b""
+            case 1 | 2:
+                new = other.delete(place, min(random.choice((1, 1, 1, 4)), len(other.text) - place))
+            case _:
+                new = other.insert(place, "".join(random.choices(letters, k=random.randint(1, 2))))
+        if new:
+            updates.append(new)
+            # Often once more, and some of it much later.
+            for each in (new, *random.choices(updates, k=random.randrange(2))):
+                document.apply(each, trusted=True)
+    changes = document.history.since(base)
+    assert changes is not None
+    assert len(changes) > 500
+    data = b"ab"
+    for change in changes:
+        for start, stop, inserted in reversed(change):
+            data = data[:start] + inserted + data[stop:]
+    assert data.decode() == document.text
 
 
 def test_texts_of_a_copy_that_was_given_up_are_merged_as_far_as_texts_tell() -> None:
