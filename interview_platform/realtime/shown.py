@@ -30,15 +30,16 @@ class Shown:
         now = time.monotonic()
         while self._on_their_way and self._on_their_way[0][0] < now - ON_ITS_WAY:
             _, self._had = self._on_their_way.popleft()
-        if self._on_their_way and self._on_their_way[-1][1].text == base.text:
-            since, _ = self._on_their_way.pop()
-            self._on_their_way.append((since, base))
-            return False
-        if not self._on_their_way and self._had.text == base.text:
+        since, latest = self._on_their_way[-1] if self._on_their_way else (now, self._had)
+        if latest.text != base.text:
+            self._on_their_way.append((now, base))
+            return True
+        # Some of it may be typed anew: what the editor deletes from here on is that.
+        if self._on_their_way:
+            self._on_their_way[-1] = since, base
+        else:
             self._had = base
-            return False
-        self._on_their_way.append((now, base))
-        return True
+        return False
 
     def base_of(self, text: str) -> Base:
         """Return what the editor has edited that sends `text`; of several, the latest."""
