@@ -137,7 +137,7 @@ class Document:
             if not self._is_grounded(content):
                 self._early[update] = content
                 return None
-        new = self._merge(update, content)
+        new = self._apply(update, content)
         if new is None or not self._early:
             return new
         return merge_updates(new, *self._catch_up())
@@ -246,7 +246,7 @@ class Document:
             for client, clock, length in content.deletions
         )
 
-    def _merge(self, update: bytes, content: Update) -> bytes | None:
+    def _apply(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
         if self._tell is None:
             if not self.history.is_kept:
@@ -289,7 +289,7 @@ class Document:
             for update, content in list(self._early.items()):
                 if self._is_grounded(content):
                     del self._early[update]
-                    if (new := self._merge(update, content)) is not None:
+                    if (new := self._apply(update, content)) is not None:
                         yield new
                     progress = True
 
