@@ -24,8 +24,9 @@ class Keystroke:
         # As Yjs writes a relative position: an item, its id, and that it is the one after it.
         self._position = StickyIndex.decode(b"\x00" + write_id(character) + b"\x00", text)
         self._inserted = inserted.encode()
-        self._size = len(text)
-        self._place = 0 if inserted else self._position.get_index()
+        self._place = self._size = 0
+        if not inserted:
+            self._place, self._size = self._position.get_index(), len(text)
 
     @classmethod
     def of(cls, update: Update, text: Text, clocks: Mapping[int, int]) -> Keystroke | None:
