@@ -7,8 +7,11 @@ from collections import deque
 
 from ..editor.service import Base, reach
 
-# For how many seconds a text may be on its way to an editor.
-ON_ITS_WAY = 2.0
+# For how many seconds a text may be on its way to an editor, and how many may be at once: so
+# many characters of them, but some whatever their length.
+ON_ITS_WAY = 10.0
+MOST_CHARACTERS = 4 * 1024 * 1024
+ALWAYS = 20
 
 
 class Shown:
@@ -28,7 +31,10 @@ class Shown:
     def show(self, base: Base) -> bool:
         """Take note that the editor is to have `base`; tells whether it has to be shown it."""
         now = time.monotonic()
-        while self._on_their_way and self._on_their_way[0][0] < now - ON_ITS_WAY:
+        most = max(ALWAYS, MOST_CHARACTERS // (len(base.text) + 1))
+        while self._on_their_way and (
+            self._on_their_way[0][0] < now - ON_ITS_WAY or len(self._on_their_way) >= most
+        ):
             _, self._had = self._on_their_way.popleft()
         since, latest = self._on_their_way[-1] if self._on_their_way else (now, self._had)
         if latest.text != base.text:

@@ -47,6 +47,27 @@ def test_what_is_typed_anew_is_deleted_by_who_sees_the_same_text() -> None:
         assert document.text == text[1:]
 
 
+def test_who_lags_behind_takes_back_nothing_of_others() -> None:
+    document = Document.written("one")
+    shown = Shown(document.base)
+    for number in range(90):
+        document.edit_to(f"{number} {document.text} {number}")
+        assert shown.show(document.base)
+    rest = document.text.removesuffix(" 89").removeprefix("89 ")
+    send(document, shown, "two")
+    assert document.text == f"89 {rest} 89".replace("one", "two")
+
+
+def test_no_more_texts_are_on_their_way_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CHARACTERS", 100)
+    document = Document.written("x" * 50)
+    shown = Shown(document.base)
+    for number in range(30):
+        document.edit_to(f"{number} {document.text}")
+        shown.show(document.base)
+    assert document.history.distance(shown.base_of("x" * 50)) == module.ALWAYS
+
+
 def test_a_text_is_on_its_way_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     document = Document.written("a")
     shown = Shown(document.base)
