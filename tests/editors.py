@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycrdt import Doc, Text
+from pycrdt import Doc, Text, merge_updates
 
 from tests.live import SocketPerson, wait_until
 
@@ -49,6 +49,9 @@ class YjsEditor:
         assert self.socket is not None
         payload = {"interviewId": self.interview_id, "update": update}
         return self.socket.call("codeUpdate", payload)
+
+    def send_at_once(self, *updates: bytes) -> dict[str, Any]:
+        return self.send(merge_updates(*updates))
 
     def type(self, text: str, index: int | None = None) -> dict[str, Any]:
         """Insert at `index`, or at the end, and send it."""

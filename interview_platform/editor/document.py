@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from secrets import randbits
-from typing import Any
 
 from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
-from .edits import Edit, carried_over, edits_between, edits_in_bytes
+from .edits import Delta, Edit, edits_between, edits_in_bytes, edits_of, transformed
 from .halves import Halves
+from .keystroke import Keystroke
 from .order import ends_with
+from .revision import Base, Change, History
 from .update import ROOT, Update, read, read_vector, units, write_vector
 
 # How long the text may be, and one update of it, in bytes.
@@ -21,10 +22,6 @@ MAX_TEXT = 1024 * 1024
 MAX_UPDATE = 256 * 1024
 # What the document may weigh with the traces of what was deleted, in bytes.
 MAX_STATE = 4 * 1024 * 1024
-
-# What changed in the text, from its start: {"retain": n}, {"insert": text}, {"delete": n},
-# with lengths in bytes of UTF-8.
-Delta = list[dict[str, Any]]
 
 # An update that says nothing.
 EMPTY = b"\x00\x00"
@@ -52,6 +49,7 @@ class Document:
         # mixes them into the states and the changes that it tells, and loses some on the way.
         self._early: dict[bytes, Update] = {}
         self._tell: Callable[[bytes, Delta], None] | None = None
+        self.history = History()
         self._begin()
 
     @classmethod
@@ -73,7 +71,7 @@ class Document:
     def written(cls, text: str) -> Document:
         """Return a document that begins with `text`, whatever its length."""
         document = cls()
-        document._note(document._make([Edit(0, 0, text)], ""))
+        document._note(document._make([Edit(0, 0, _encoded(text))]))
         return document
 
     @property
@@ -84,6 +82,11 @@ class Document:
     def size(self) -> int:
         """The length of the text in UTF-8, in bytes."""
         return len(self._text)
+
+    @property
+    def base(self) -> Base:
+        """The text as it is, as what somebody sees and may `merge` an edit of."""
+        return Base(self.text, self.history.now)
 
     def vector(self, without: Iterable[bytes] = ()) -> bytes:
         """Return the state vector: what this document has of each client.
@@ -134,35 +137,48 @@ class Document:
             if not self._is_grounded(content):
                 self._early[update] = content
                 return None
-        new = self._merge(update, content)
+        new = self._apply(update, content)
         if new is None or not self._early:
             return new
         return merge_updates(new, *self._catch_up())
 
-    def edit_to(self, text: str, base: str | None = None) -> bytes | None:
+    def edit_to(self, text: str) -> bytes | None:
+        """Edit the document so that it says `text`, by the smallest edits that do.
+
+        Returns them as an update, None if nothing changes. Raises `Invalid` for text that is
+        not Unicode and `TooLarge` beyond `MAX_TEXT` or `MAX_STATE`.
+        """
+        _check_text(text)
+        current = self.text
+        return self._edit(edits_in_bytes(edits_between(current, text), current))
+
+    def merge(self, text: str, base: Base) -> tuple[bytes | None, Base]:
         """Edit the document as somebody did who saw `base` and has now `text`.
 
-        Makes the smallest edits that do. What others have changed since `base` (None: they
-        saw the text as it is) stays changed. Returns the edits as an update, None if nothing
-        changes. Raises `Invalid` for text that is not Unicode and `TooLarge` beyond
-        `MAX_TEXT` or `MAX_STATE`.
+        Makes the smallest edits that do; what others have changed since stays changed. Returns
+        them as `edit_to` does, and what that person has now before them. Raises what it does.
         """
-        if len(_encoded(text)) > MAX_TEXT:
-            raise _text_too_large()
-        current = self.text
-        if base is None or base == current:
-            edits = edits_between(current, text)
-        else:
-            edits = carried_over(edits_between(base, text), base, current)
+        _check_text(text)
+        theirs = self.history.since(base)
+        if theirs is None:
+            theirs = [edits_in_bytes(edits_between(base.text, self.text), base.text)]
+        mine = edits_in_bytes(edits_between(base.text, text), base.text)
+        mine, theirs = transformed(mine, theirs)
+        new = self._edit(mine)
+        return new, Base(text, self.history.now, theirs)
+
+    def _edit(self, edits: Change) -> bytes | None:
         if not edits:
             return None
-        inserted = sum(len(edit.text.encode()) for edit in edits)
-        deleted = sum(len(current[start:stop].encode()) for start, stop, _ in edits)
+        inserted = sum(len(text) for _, _, text in edits)
+        deleted = sum(stop - start for start, stop, _ in edits)
         if self.size + inserted - deleted > MAX_TEXT:
             raise _text_too_large()
         if inserted:
             self._check_weight(inserted + _EDIT_FRAME * len(edits))
-        return self._note(self._make(edits, current))
+        new = self._make(edits)
+        self.history.record(edits)
+        return self._note(new)
 
     @contextmanager
     def watched(self, tell: Callable[[bytes, Delta], None]) -> Iterator[None]:
@@ -172,32 +188,19 @@ class Document:
         """
 
         self._tell = tell
-        self._watch()
         try:
             yield
         finally:
             self._tell = None
-            self._watching.drop()
-
-    def _watch(self) -> None:
-        # The library's own subscription: what it makes of an event beside the change costs
-        # more than working in a keystroke.
-        self._watching = self._text.integrated.observe(
-            lambda event: self._changes.append(event.delta)
-        )
 
     def _begin(self) -> None:
         """Make the document anew, out of what it is known to have held."""
         # Of 32 bits, as Yjs has them: an id stands in an update for every edit.
         self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
         self._text = self._doc.get(ROOT, type=Text)
-        # Of the text, by the update at hand.
-        self._changes: list[Delta] = []
         for part in self._parts:
             self._doc.apply_update(part)
         self._survey()
-        if self._tell:
-            self._watch()
 
     def _survey(self, state: bytes | None = None) -> None:
         """Take note of the document as a whole, which `state` is known to make."""
@@ -208,6 +211,7 @@ class Document:
         self._text_size, self._weight = self.size, len(state)
         self._halves = Halves()
         text = self.text
+        self._ascii = text.isascii()
         if units(text) > len(text):
             self._halves.note(read(state).structs)
 
@@ -242,8 +246,30 @@ class Document:
             for client, clock, length in content.deletions
         )
 
-    def _merge(self, update: bytes, content: Update) -> bytes | None:
+    def _apply(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
+        if self._tell is None:
+            if not self.history.is_kept:
+                return self._work_in(update, content)
+            if self._ascii and (key := Keystroke.of(content, self._text, self._clocks)):
+                new = self._work_in(update, content)
+                self.history.record(key.change())
+                return new
+        deltas: list[Delta] = []
+        # The library's own subscription: what it makes of an event beside the change costs
+        # more than working in a keystroke.
+        subscription = self._text.integrated.observe(lambda event: deltas.append(event.delta))
+        try:
+            new = self._work_in(update, content)
+        finally:
+            subscription.drop()
+        for delta in deltas:
+            if self._tell:
+                self._tell(update, delta)
+            self.history.record(edits_of(delta))
+        return new
+
+    def _work_in(self, update: bytes, content: Update) -> bytes | None:
         change = partial(self._doc.apply_update, update)
         known = self._clocks
         if content.structs and all(
@@ -252,12 +278,8 @@ class Document:
             # All of it is new: nobody has to watch what it changes.
             with self._restoring():
                 change()
-            new = self._note(update, content)
-        else:
-            new = self._note(self._safely(change))
-        if self._tell and self._changes:
-            self._tell(update, self._changes.pop())
-        return new
+            return self._note(update, content)
+        return self._note(self._safely(change))
 
     def _catch_up(self) -> Iterator[bytes]:
         """Work in the early updates that rest on what is here by now; yields what was new."""
@@ -267,7 +289,7 @@ class Document:
             for update, content in list(self._early.items()):
                 if self._is_grounded(content):
                     del self._early[update]
-                    if (new := self._merge(update, content)) is not None:
+                    if (new := self._apply(update, content)) is not None:
                         yield new
                     progress = True
 
@@ -298,17 +320,15 @@ class Document:
             self._begin()
             raise Invalid({"update": ["Cannot be worked in."]}) from error
 
-    def _make(self, edits: Sequence[Edit], current: str) -> bytes | None:
-        places = list(edits_in_bytes(edits, current))
-
+    def _make(self, edits: Change) -> bytes | None:
         def change() -> None:
             with self._doc.transaction():
                 # From the end, so that no edit moves the place of another.
-                for start, stop, text in reversed(places):
+                for start, stop, text in reversed(edits):
                     if stop > start:
                         del self._text[start:stop]
                     if text:
-                        self._text.insert(start, text)
+                        self._text.insert(start, text.decode())
 
         return self._safely(change)
 
@@ -326,6 +346,7 @@ class Document:
             self._clocks[struct.client] = struct.clock + struct.length
             if struct.text:
                 self._text_size += len(struct.text.encode())
+                self._ascii = self._ascii and struct.text.isascii()
         self._halves.note(structs)
         self._weight += len(new)
         if len(self._parts) > _TAIL:
@@ -354,6 +375,11 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise Invalid({"codeSnapshot": ["Not valid Unicode text."]}) from error
+
+
+def _check_text(text: str) -> None:
+    if len(_encoded(text)) > MAX_TEXT:
+        raise _text_too_large()
 
 
 def _text_too_large() -> TooLarge:

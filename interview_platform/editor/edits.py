@@ -1,11 +1,9 @@
-"""What changed between two texts, and how a change to an old text is made to a newer one."""
+"""What changed between two texts, and how edits of one text become edits of another."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from typing import Any, AnyStr, Generic, NamedTuple
 
 from rapidfuzz.distance import Indel
 
@@ -13,12 +11,20 @@ from rapidfuzz.distance import Indel
 MAX_PAIRS = 16_000_000
 
 
-class Edit(NamedTuple):
-    """`text` in the place of the characters from `start` up to `stop`, in code points."""
+# What changed in the text, from its start: {"retain": n}, {"insert": text}, {"delete": n},
+# with lengths in bytes of UTF-8.
+Delta = list[dict[str, Any]]
+
+
+class Edit(NamedTuple, Generic[AnyStr]):
+    """`text` in the place of what stands from `start` up to `stop`.
+
+    These are code points where `text` is a str, and bytes of UTF-8 where it is bytes.
+    """
 
     start: int
     stop: int
-    text: str
+    text: AnyStr
 
 
 class Change(NamedTuple):
@@ -30,7 +36,7 @@ class Change(NamedTuple):
     new_stop: int
 
 
-def edits_between(old: str, new: str) -> list[Edit]:
+def edits_between(old: str, new: str) -> list[Edit[str]]:
     """Return what turns `old` into `new`, in order: the least of insertions and deletions.
 
     Where the part that differs is too long to compare character by character, lines are
@@ -73,92 +79,96 @@ def reach(old: str, new: str) -> int:
     return len(old) + len(new) - 2 * (start + end)
 
 
-def rebased(mine: Sequence[Edit], theirs: Sequence[Edit], length: int) -> list[Edit]:
-    """Return `mine` as edits of the text that `theirs` made of one of `length` characters.
+def rebased(
+    edits: list[Edit[AnyStr]], over: list[Edit[AnyStr]], *, first: bool = False
+) -> list[Edit[AnyStr]]:
+    """Return `edits` as edits of the text that `over` makes of theirs.
 
-    Both are edits of that text. What others inserted stays, what they deleted is gone, and
-    an insertion in the same place comes after theirs.
+    Both are edits of one text, in order. What `over` inserted stays, what it deleted is gone,
+    and an insertion in the same place comes after that of `over`, or before it if `first`.
     """
-    if not theirs:
-        return list(mine)
-    kept = list(_kept(theirs, length))
-    stops = [run.stop for run in kept]
-    found: list[Edit] = []
-    for start, stop, text in mine:
-        at = bisect_right(stops, start)
-        first = kept[at]
-        place = max(start, first.start) + first.shift
-        pieces = [Edit(place, place, text)]
-        for run in kept[at:]:
-            if run.start >= stop:
+    if not edits or not over or over[0].start > edits[-1].stop:
+        return edits
+    found: list[Edit[AnyStr]] = []
+    # How many of `over` are passed, and how far they moved what follows.
+    passed = shift = 0
+    for start, stop, text in edits:
+        place = start
+        while passed < len(over) and over[passed].start < start + (not first):
+            other = over[passed]
+            if other.stop > start:
+                place = other.start + len(other.text)
                 break
-            piece = Edit(max(start, run.start) + run.shift, min(stop, run.stop) + run.shift, "")
-            if piece.start == place:
-                pieces[0] = Edit(place, piece.stop, text)
-            else:
-                pieces.append(piece)
-        found += [piece for piece in pieces if piece.text or piece.stop > piece.start]
+            shift += _growth(other)
+            passed += 1
+        place += shift
+        pieces: list[Edit[AnyStr]] = []
+        at = start
+        while passed < len(over) and over[passed].start < stop:
+            other = over[passed]
+            if other.start > at:
+                pieces.append(Edit(at + shift, other.start + shift, text[:0]))
+            at = max(at, other.stop)
+            if at > stop:
+                break
+            shift += _growth(other)
+            passed += 1
+        if at < stop:
+            pieces.append(Edit(at + shift, stop + shift, text[:0]))
+        if pieces and pieces[0].start == place:
+            pieces[0] = Edit(place, pieces[0].stop, text)
+        elif text:
+            pieces.insert(0, Edit(place, place, text))
+        found += pieces
     return found
 
 
-def carried_over(mine: Sequence[Edit], base: str, current: str) -> list[Edit]:
-    """Return `mine`, which are edits of `base`, as edits of `current`, which others made of it.
+def transformed(
+    mine: list[Edit[AnyStr]], theirs: Iterable[list[Edit[AnyStr]]]
+) -> tuple[list[Edit[AnyStr]], list[list[Edit[AnyStr]]]]:
+    """Return `mine` as edits of what `theirs` made of its text, and `theirs` as edits of mine.
 
-    As `rebased`; and where the least change between the two texts has it that others took out
-    what I deleted and put it in elsewhere, it is deleted there, if it stands once in both.
+    `theirs` are made one after the other. Either way the same text comes of it: what one side
+    deleted is gone, what one inserted is there, and in the same place theirs comes first.
     """
-    theirs = edits_between(base, current)
-    found = rebased(mine, theirs, len(base))
-    most = MAX_PAIRS // (len(base) + len(current) + 1)
-    for gone in islice(_gone(mine, theirs, base), most):
-        if base.count(gone) == current.count(gone) == 1:
-            place = current.index(gone)
-            found.append(Edit(place, place + len(gone), ""))
-    return sorted(found)
+    after: list[list[Edit[AnyStr]]] = []
+    for change in theirs:
+        if moved := rebased(change, mine, first=True):
+            after.append(moved)
+        mine = rebased(mine, change)
+    return mine, after
 
 
-def edits_in_bytes(edits: Iterable[Edit], text: str) -> Iterator[Edit]:
-    """Yield `edits` of `text`, which are in order, with their places in bytes of UTF-8."""
+def edits_in_bytes(edits: Iterable[Edit[str]], text: str) -> list[Edit[bytes]]:
+    """Return `edits` of `text`, which are in order, in bytes of UTF-8."""
     if text.isascii():
-        yield from edits
-        return
+        return [Edit(start, stop, inserted.encode()) for start, stop, inserted in edits]
+    found: list[Edit[bytes]] = []
     at = place = 0
     for start, stop, inserted in edits:
         place += len(text[at:start].encode())
         first = place
         place += len(text[start:stop].encode())
         at = stop
-        yield Edit(first, place, inserted)
+        found.append(Edit(first, place, inserted.encode()))
+    return found
 
 
-def _gone(mine: Sequence[Edit], theirs: Sequence[Edit], base: str) -> Iterator[str]:
-    """Yield what I deleted and others took out as well."""
-    starts = [edit.start for edit in theirs]
-    for start, stop, text in mine:
-        before = bisect_right(starts, start) - 1
-        if not text and before >= 0 and stop <= theirs[before].stop:
-            yield base[start:stop]
+def edits_of(delta: Delta) -> list[Edit[bytes]]:
+    """Return the edits that `delta` tells of."""
+    found: list[Edit[bytes]] = []
+    at = 0
+    for step in delta:
+        if "insert" in step:
+            found.append(Edit(at, at, step["insert"].encode()))
+        elif "delete" in step:
+            found.append(Edit(at, at + step["delete"], b""))
+        at += step.get("retain", 0) + step.get("delete", 0)
+    return found
 
 
-class _Run(NamedTuple):
-    """Characters that were kept, by where they stood, and how far they moved."""
-
-    start: int
-    stop: int
-    shift: int
-
-
-def _kept(edits: Sequence[Edit], length: int) -> Iterator[_Run]:
-    """Yield the runs that `edits` keep of a text, and one without end that follows it."""
-    at = shift = 0
-    for start, stop, text in edits:
-        if start > at:
-            yield _Run(at, start, shift)
-        at = stop
-        shift += len(text) - (stop - start)
-    if length > at:
-        yield _Run(at, length, shift)
-    yield _Run(length, length + 1, shift)
+def _growth(edit: Edit[AnyStr]) -> int:
+    return len(edit.text) - (edit.stop - edit.start)
 
 
 def _common(old: str, new: str) -> tuple[int, int]:
@@ -191,21 +201,21 @@ def _common_end(old: str, new: str, most: int) -> int:
     return low
 
 
-def _by_character(old: str, new: str) -> list[Edit]:
+def _by_character(old: str, new: str) -> list[Edit[str]]:
     return [
         Edit(start, stop, new[new_start:new_stop])
         for start, stop, new_start, new_stop in _changes(old, new)
     ]
 
 
-def _by_line(old: str, new: str) -> list[Edit]:
+def _by_line(old: str, new: str) -> list[Edit[str]]:
     old_lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
     pairs = len(old_lines) * len(new_lines)
     if pairs > MAX_PAIRS:
         return [Edit(0, len(old), new)]
     left = MAX_PAIRS - pairs
     old_ends, new_ends = _ends(old_lines), _ends(new_lines)
-    found: list[Edit] = []
+    found: list[Edit[str]] = []
     for old_from, old_to, new_from, new_to in _changes(old_lines, new_lines):
         start, stop = old_ends[old_from], old_ends[old_to]
         old_part, new_part = old[start:stop], new[new_ends[new_from] : new_ends[new_to]]

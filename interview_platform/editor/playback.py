@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from ..core.errors import Invalid
 from ..core.mongo import Document as Stored
-from .document import MAX_STATE, Delta, Document
-from .edits import edits_between, edits_in_bytes
+from .document import MAX_STATE, Document
+from .edits import Delta, edits_between, edits_in_bytes
 from .statistics import Statistics
 from .update import units
 
@@ -177,13 +176,13 @@ class Playback:
 
 def _delta(old: str, new: str) -> Delta:
     """Return what turns `old` into `new`."""
-    delta: list[dict[str, Any]] = []
+    delta: Delta = []
     at = 0
     for start, stop, text in edits_in_bytes(edits_between(old, new), old):
         if start > at:
             delta.append({"retain": start - at})
         if text:
-            delta.append({"insert": text})
+            delta.append({"insert": text.decode()})
         if stop > start:
             delta.append({"delete": stop - start})
         at = stop

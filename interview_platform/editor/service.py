@@ -19,6 +19,7 @@ from .document import EMPTY, MAX_TEXT, MAX_UPDATE, Document
 from .edits import line_changes, reach
 from .playback import KEYFRAME_EVERY, PLAYED, Playback
 from .repository import CodeDocumentRepository, KeyframeRepository
+from .revision import Base
 from .statistics import MAX_LISTED, Statistics
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_LISTED",
     "MAX_TEXT",
     "MAX_UPDATE",
+    "Base",
     "Document",
     "EditorService",
     "Statistics",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from ..core.mongo import Document as Stored
-from .document import Delta
+from .edits import Delta
 
 # An insert of more characters than this is no typing.
 PASTE = 200

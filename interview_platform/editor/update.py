@@ -118,6 +118,11 @@ def write_vector(clocks: Mapping[int, int]) -> bytes:
     return bytes(vector)
 
 
+def write_id(character: Id) -> bytes:
+    """Write the id of a character."""
+    return b"".join(map(_spelled, character))
+
+
 def units(text: str) -> int:
     """Return the length of `text` in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

@@ -43,9 +43,10 @@ MAX_AWARENESS_BYTES = 8 * 1024
 SNAPSHOTS_A_SECOND = 10
 
 # Beyond these an edit is worked in on a thread, so that nobody else waits: in bytes of an
-# update, and in characters of a snapshot.
+# update, in characters of a snapshot, and in edits that it crossed with.
 HEAVY_UPDATE = 8 * 1024
 HEAVY_SNAPSHOT = 32 * 1024
+HEAVY_CROSSING = 100
 
 
 class CodeUpdate(RoomEvent):
@@ -145,9 +146,9 @@ class Editing:
             ]
             known = document.vector(without=unsure)
             return {"language": replica.language, "update": update, "sv": known}
-        text = document.text
-        membership.shown = replica.plain[connection.socket_id] = Shown(text)
-        return {"language": replica.language, "codeSnapshot": text}
+        base = document.base
+        membership.shown = replica.plain[connection.socket_id] = Shown(base)
+        return {"language": replica.language, "codeSnapshot": base.text}
 
     def tell_late(self, hosted: Hosted, entry: Entry) -> None:
         """Work in an edit that was found in the log, and not heard before."""
@@ -225,16 +226,17 @@ class Editing:
         document = replica.document
         shown = connection.joined[event.interview_id].shown
         # Who speaks Yjs and sends a text all the same means it as it stands.
-        base = shown.base_of(text) if shown else document.text
+        base = shown.base_of(text) if shown else document.base
         self._log.check_ready()
-        if len(text) + document.size > HEAVY_SNAPSHOT:
-            new = self._pool.run(document.edit_to, text, base)
+        heavy = len(text) + document.size > HEAVY_SNAPSHOT
+        if heavy or document.history.distance(base) > HEAVY_CROSSING:
+            new, sent = self._pool.run(document.merge, text, base)
         else:
-            new = document.edit_to(text, base)
+            new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
         logged = self._note(hosted, replica, connection, new or EMPTY)
         if shown:
-            shown.take(text, base)
+            shown.take(sent, base)
             self._show_soon(hosted, replica)
         return logged, new
 
@@ -310,16 +312,12 @@ class Editing:
         with replica:
             replica.showing = False
             replica.shown_at = time.monotonic()
-            text = replica.document.text
-            having = [each for each, shown in replica.plain.items() if shown.latest == text]
-            if len(having) == len(replica.plain):
-                return
-            for socket_id, shown in replica.plain.items():
-                if socket_id not in having:
-                    shown.show(text)
-            self._rooms.tell_here(
-                plain_room_of(hosted.interview_id),
-                "codeUpdate",
-                {"codeSnapshot": text},
-                skip=having,
-            )
+            base = replica.document.base
+            having = [each for each, shown in replica.plain.items() if not shown.show(base)]
+            if len(having) < len(replica.plain):
+                self._rooms.tell_here(
+                    plain_room_of(hosted.interview_id),
+                    "codeUpdate",
+                    {"codeSnapshot": base.text},
+                    skip=having,
+                )

@@ -116,6 +116,41 @@ def test_what_others_type_survives_a_snapshot_that_does_not_know_of_it(
     ida.shows(f"# from ida\n{STARTER}# from cleo\n")
 
 
+def test_what_a_snapshot_deletes_is_gone_whatever_others_typed_around_it(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida = YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    ida.type("b = 1  # X\nc = 2  # X\n")
+    plain = PlainEditor(connect(meeting.candidate), meeting.id)
+    slow = PlainEditor(connect(meeting.candidate), meeting.id)
+    start, place = slow.start.index("c = "), slow.start.rindex("X")
+    head, before = slow.start[:start], slow.start[start:place]
+    # As far as texts can tell, the letter was typed again before what stood before it.
+    ida.send_at_once(
+        ida.insert(place + 1, before),
+        ida.delete(start, len(before)),
+        ida.insert(0, "# from ida\n"),
+    )
+    plain.shows(f"# from ida\n{head}X{before}\n")
+    assert slow.write(f"{head}{before}\n")["ok"]
+    ida.shows(f"# from ida\n{head}{before}\n")
+
+
+def test_a_snapshot_deletes_nothing_that_others_typed_again(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
+    ida.join(connect(meeting.interviewer), meeting.id)
+    slow = PlainEditor(connect(meeting.candidate), meeting.id)
+    without = STARTER.replace("🦉", "")
+    ida.send_at_once(ida.delete(STARTER.index("🦉"), 1), ida.insert(0, "🦉 again\n"))
+    plain.shows(f"🦉 again\n{without}")
+    assert slow.write(without)["ok"]
+    assert plain.write(f"🦉 again\n{without}# from cleo\n")["ok"]
+    ida.shows(f"🦉 again\n{without}# from cleo\n")
+
+
 def test_snapshots_are_gathered_and_the_last_is_never_left_out(
     connect: Connect, meeting: Meeting
 ) -> None:

@@ -6,7 +6,6 @@ import gc
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -16,21 +15,10 @@ from pycrdt import Doc
 
 from interview_platform.core.errors import Conflict, Invalid, ServiceError, TooLarge
 from interview_platform.editor import document as module
-from interview_platform.editor import edits as edits_module
 from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
-from interview_platform.editor.edits import Edit, edits_between, line_changes, rebased
 from interview_platform.editor.playback import KEYFRAME_EVERY, Playback
 from tests import typing_trace
 from tests.yjs import deleted, deletions, section, skip, typed, update
-
-LETTERS = "ab\n\r🦉é"
-
-
-def made(text: str, edits: list[Edit]) -> str:
-    """Return what `edits` make of `text`."""
-    for start, stop, inserted in reversed(edits):
-        text = text[:start] + inserted + text[stop:]
-    return text
 
 
 def refused(document: Document, bad: bytes, error: type[ServiceError]) -> None:
@@ -161,7 +149,7 @@ def test_text_and_update_are_bounded() -> None:
     with pytest.raises(TooLarge):
         document.edit_to(full + "x")
     with pytest.raises(TooLarge):
-        document.edit_to("x" + full, full)
+        document.merge("x" + full, document.base)
     other = Document.of([document.since(None)])
     vector = other.vector()
     # As much is deleted as is inserted, so it fits; and sent again it says nothing new.
@@ -247,73 +235,6 @@ def test_a_document_can_be_used_on_other_threads_and_is_let_go() -> None:
     assert inner() is None, "the document is kept in memory for ever"
 
 
-@pytest.mark.parametrize("most", [edits_module.MAX_PAIRS, 60, 6, 0])
-def test_edits_between_two_texts_make_one_of_the_other(
-    monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(edits_module, "MAX_PAIRS", most)
-    random = Random(most)
-    for _ in range(500):
-        old, new = ("".join(random.choices(LETTERS, k=random.randrange(25))) for _ in range(2))
-        edits = edits_between(old, new)
-        assert made(old, edits) == new
-        assert all(one.stop < two.start for one, two in pairwise(edits))
-
-
-def test_edits_are_the_smallest_and_bounded_where_much_differs() -> None:
-    assert edits_between("abc", "abc") == []
-    assert edits_between("one two three", "one 2 three") == [Edit(4, 7, "2")]
-    assert edits_between("aaa", "aaaa") == [Edit(3, 3, "a")]
-    random = Random(1)
-    lines = ["".join(random.choices("abcdefgh ", k=60)) + "\n" for _ in range(4000)]
-    old = "".join(lines)
-    lines[10], lines[3990] = "x" + lines[10], lines[3990][:-2] + "\n"
-    edits = edits_between(old, "".join(lines))
-    assert sum(len(text) + stop - start for start, stop, text in edits) == 2
-    # Too many lines to compare: replaced, and right all the same.
-    old, new = "a\n" * 60_000, "b\n" * 60_000
-    assert edits_between(old, new) == [Edit(0, len(old) - 1, new[:-1])]
-    assert line_changes(old.splitlines(), new.splitlines()) == [(0, 60_000, 0, 60_000)]
-
-
-def test_what_others_wrote_survives_an_edit_of_an_older_text() -> None:
-    document = Document.written("def solve(words):\n    pass\n")
-    base = document.text
-    document.edit_to("# theirs 🦉\n" + base + "# at the end\n")
-    document.edit_to(base.replace("pass", "return 1"), base)
-    assert document.text == "# theirs 🦉\ndef solve(words):\n    return 1\n# at the end\n"
-    document = Document.written("one two three four")
-    document.edit_to("one three four")
-    document.edit_to("one 2 two three FOUR", "one two three four")
-    assert document.text == "one 2 three FOUR"
-
-
-def test_an_older_text_s_edits_touch_nothing_of_others() -> None:
-    random = Random(5)
-    for _ in range(600):
-        base = "".join(random.choices(LETTERS, k=random.randrange(20)))
-        mine = made_at_random(random, base, "m")
-        theirs = made_at_random(random, base, "T")
-        document = Document.written(theirs)
-        document.edit_to(mine, base)
-        # What either inserted is there, in order, and nothing that either deleted.
-        ours = edits_between(base, mine)
-        rest = rebased(ours, edits_between(base, theirs), len(base))
-        assert document.text == made(theirs, rest)
-        assert document.text.count("T") == theirs.count("T")
-        assert document.text.count("m") == mine.count("m")
-        if theirs == base:
-            assert document.text == mine
-
-
-def made_at_random(random: Random, text: str, mark: str) -> str:
-    for _ in range(random.randrange(4)):
-        at = random.randrange(len(text) + 1)
-        inserted = mark * random.randrange(3)
-        text = text[:at] + inserted + text[at + random.randrange(4) :]
-    return text
-
-
 def test_line_ends_and_characters_beyond_the_first_plane_are_kept() -> None:
     document = Document()
     for text in ("a\r\nb\rc\n", "a\nb\rc\n🦉", "🦉🦉\r\n", "👩‍👩‍👧\x00\u2028", ""):
@@ -389,12 +310,3 @@ def entry(seq: int, who: str | None, update: bytes, **more: str) -> dict[str, An
         "actor": {"userId": who, "name": who} if who else None,
         "data": {"update": update, **more},
     }
-
-
-def test_what_others_seem_to_have_moved_is_deleted_where_it_stands() -> None:
-    document = Document.written("total = 1 # X\n")
-    base = document.text
-    # Typed again on the other side of a letter, as far as texts can tell.
-    document.edit_to("X total = 1 # \n")
-    document.edit_to("total = 1 # \n", base)
-    assert document.text == " total = 1 # \n"
