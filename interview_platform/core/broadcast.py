@@ -34,12 +34,16 @@ Handler = Callable[[Any], None]
 
 
 class Message(NamedTuple):
-    """Something said in a room, to everyone there but the socket `skip`."""
+    """Something said in a room, to everyone there but the socket `skip`.
+
+    `own` tells whether this process said it.
+    """
 
     room: str
     event: str
     data: Any
     skip: str | None
+    own: bool = False
 
 
 class Broadcaster:
@@ -102,7 +106,7 @@ class Broadcaster:
     def publish(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room`, without waiting. Raises `Invalid` for data that is not JSON."""
         self.tell_others(room, event, data, skip)
-        self._say(Message(room, event, data, skip))
+        self._say(Message(room, event, data, skip, own=True))
 
     def tell_others(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room` as `publish` does, but not in this process."""

@@ -25,7 +25,7 @@ from ..editor.service import EMPTY, MAX_UPDATE, EditorService
 from ..interviews.rooms import interview_of, plain_room_of, room_of, yjs_room_of
 from ..session_log.service import Logged, SessionLog
 from .acknowledgements import Acknowledgement, acknowledge
-from .connections import Connection, Connections, Membership
+from .connections import Connection, Membership
 from .conversation import Language
 from .events import RoomEvent, bound_json
 from .handlers import Handler, Handlers
@@ -83,7 +83,6 @@ class Editing:
         proceedings: Proceedings,
         rooms: Rooms,
         hosts: Hosts,
-        connections: Connections,
         pool: Workpool,
     ) -> None:
         self._editor = editor
@@ -91,7 +90,6 @@ class Editing:
         self._proceedings = proceedings
         self._rooms = rooms
         self._hosts = hosts
-        self._connections = connections
         self._pool = pool
         rooms.on(EDIT, self._hear_edit)
         rooms.on("language", self._hear_language)
@@ -287,11 +285,11 @@ class Editing:
         if hosted is None or hosted.replica is None:
             return
         update, skip = message.data["update"], message.skip
-        if skip is None or self._connections.get(skip) is None:
-            hosted.replica.hear(update, skip)
-        else:
-            # By a socket of this process: worked in before it was told.
+        if message.own:
+            # Worked in before it was told.
             self._spread(hosted, Heard(update, skip))
+        else:
+            hosted.replica.hear(update, skip)
 
     def _spread(self, hosted: Hosted, edit: Heard) -> None:
         """Tell the editors here of an edit that was worked in; never waits."""

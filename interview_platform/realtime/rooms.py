@@ -119,7 +119,7 @@ class Rooms:
 
     def pass_on(self, message: Message) -> None:
         """Send what somebody said to the sockets of this process."""
-        room, event, data, skip = message
+        room, event, data, skip, _ = message
         entry_id = data.get("id") if isinstance(data, dict) else None
         if entry_id is None:
             self.tell_here(room, event, data, skip=skip)

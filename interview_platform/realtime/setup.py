@@ -86,7 +86,6 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         proceedings=proceedings,
         rooms=rooms,
         hosts=hosts,
-        connections=connections,
         pool=parts.editing_pool,
     )
     tail = Tail(

@@ -37,7 +37,7 @@ def show(kind: str, value: object) -> None:
 def deliver(message: Message) -> None:
     if message.event == "break":
         raise LookupError(message.event)
-    show("said", list(message))
+    show("said", list(message[:4]))
 
 
 broadcaster = Broadcaster(sys.argv[1])

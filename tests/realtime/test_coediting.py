@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from bson import ObjectId
 from pymongo.database import Database
@@ -10,7 +12,10 @@ from interview_platform.core.mongo import Document
 from tests.editors import PlainEditor, YjsEditor
 from tests.live import SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
+from tests.realtime.bare_server import reset
 from tests.service import Company
+
+ATTEMPTS = 5
 
 STARTER = "def solve(words):\n    pass  # 🦉\n"
 
@@ -271,3 +276,43 @@ def test_a_join_again_brings_an_editor_up_to_date(connect: Connect, meeting: Mee
     editor = YjsEditor()
     editor.doc.apply_update(again["update"])
     assert editor.text == "new"
+
+
+def test_an_edit_reaches_the_room_though_its_socket_has_gone_meanwhile(
+    connect: Connect, meeting: Meeting, start_web: StartWeb
+) -> None:
+    web = start_web()
+    ida = YjsEditor()
+    witness = connect(meeting.interviewer, web.url)
+    ida.join(witness, meeting.id)
+    pat = PlainEditor(connect(meeting.company.admin, web.url), meeting.id)
+    for number in range(ATTEMPTS):
+        cleo = YjsEditor()
+        socket = connect(meeting.candidate, web.url)
+        cleo.join(socket, meeting.id)
+        assert pat.write(long_text(0))["ok"]
+        # For so long as this is merged, other edits wait.
+        pat.socket.send("codeUpdate", {"interviewId": meeting.id, "codeSnapshot": long_text(1)})
+        time.sleep(0.3)
+        mark = f"# cleo {number}\n"
+        update = cleo.insert(0, mark)
+        socket.send("codeUpdate", {"interviewId": meeting.id, "update": update})
+        time.sleep(0.1)
+        reset(socket.client.eio.ws)
+        left = len(witness.all("userLeft"))
+        while len(witness.all("userLeft")) == left:
+            # Which finds out that one is gone.
+            said = {"interviewId": meeting.id, "message": "still there?"}
+            assert witness.call("chatMessage", said)["ok"]
+        was_late = mark not in ida.hear()
+        wait_until(lambda: mark in ida.hear(), "the edit of who has gone")  # noqa: B023
+        if was_late:
+            return
+        assert pat.write(STARTER)["ok"]
+    pytest.fail("the edit never waited for so long")
+
+
+def long_text(number: int) -> str:
+    """Return a text of which every other line is another number's alike."""
+    lines = (4000 * number * (line % 2) + line for line in range(3900))
+    return "".join(f"{line} {'x' * 100}\n" for line in lines)
