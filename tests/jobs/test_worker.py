@@ -125,7 +125,7 @@ def test_messages_go_out_side_by_side_and_each_fares_for_itself(
     people = [desk.person() for _ in range(2 * SIDE_BY_SIDE)]
     refused, put_off, *others = people
     for person in others:
-        sendgrid.plan(person["email"], Answer(delay=1.0))
+        sendgrid.plan(person["email"], Answer(delay=3.0))
     sendgrid.plan(refused["email"], Answer(400))
     sendgrid.plan(put_off["email"], TOO_MANY)
     notifications = [desk.send(person) for person in people]
