@@ -52,7 +52,8 @@ class Provider:
         await asyncio.gather(*connections, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+        ended = (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError)
+        with closing(writer), suppress(*ended):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = _LENGTH.search(head)
