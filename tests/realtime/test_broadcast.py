@@ -139,6 +139,7 @@ def test_a_room_hears_everything_in_order_from_the_moment_it_is_subscribed(
     for number in range(500):
         broadcaster.publish(("here", "elsewhere", "too")[number % 3], "count", number)
     assert [message.data for message in heard] == list(range(500))
+    assert all(message.own for message in heard)
     expected = [
         [("here", "", "too")[number % 3], "count", number, None]
         for number in range(500)
@@ -152,7 +153,7 @@ def test_a_room_hears_everything_in_order_from_the_moment_it_is_subscribed(
     for number in range(200):
         peer.call("publish", "here", "count", number)
     wait_until(lambda: len(heard) == 201, "hearing the peer")
-    assert heard[0] == ("here", "first", None, "a-socket")
+    assert heard[0] == Message("here", "first", None, "a-socket", own=False)
     assert [message.data for message in heard[1:]] == list(range(200))
     assert len(peer.said(201)) == 201
     assert peer.heard_nothing_else()
