@@ -6,7 +6,14 @@ from typing import Any
 
 from pycrdt import Doc, Text, merge_updates
 
+from interview_platform.editor.document import Document
 from tests.live import SocketPerson, wait_until
+
+
+def rewrite(document: Document, text: str) -> bytes | None:
+    """Edit a document so that it says `text`; returns the update, None if nothing changes."""
+    new, _ = document.merge(text, document.base)
+    return new
 
 
 class YjsEditor:

@@ -10,11 +10,11 @@ from secrets import randbits
 from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
-from .edits import Delta, Edit, edits_between, edits_in_bytes, edits_of, transformed
+from .edits import Delta, Edit, Edits, edits_between, edits_in_bytes, edits_of, transformed
 from .halves import Halves
 from .keystroke import Keystroke
 from .order import ends_with
-from .revision import Base, Change, History
+from .revision import Base, History
 from .update import ROOT, Update, read, read_vector, units, write_vector
 
 # How long the text may be, and one update of it, in bytes.
@@ -142,23 +142,16 @@ class Document:
             return new
         return merge_updates(new, *self._catch_up())
 
-    def edit_to(self, text: str) -> bytes | None:
-        """Edit the document so that it says `text`, by the smallest edits that do.
-
-        Returns them as an update, None if nothing changes. Raises `Invalid` for text that is
-        not Unicode and `TooLarge` beyond `MAX_TEXT` or `MAX_STATE`.
-        """
-        _check_text(text)
-        current = self.text
-        return self._edit(edits_in_bytes(edits_between(current, text), current))
-
     def merge(self, text: str, base: Base) -> tuple[bytes | None, Base]:
         """Edit the document as somebody did who saw `base` and has now `text`.
 
         Makes the smallest edits that do; what others have changed since stays changed. Returns
-        them as `edit_to` does, and what that person has now before them. Raises what it does.
+        them as an update, None if nothing changes, and what that person has now before them.
+        Raises `Invalid` for text that is not Unicode and `TooLarge` beyond `MAX_TEXT` or
+        `MAX_STATE`.
         """
-        _check_text(text)
+        if len(_encoded(text)) > MAX_TEXT:
+            raise _text_too_large()
         theirs = self.history.since(base)
         if theirs is None:
             theirs = [edits_in_bytes(edits_between(base.text, self.text), base.text)]
@@ -167,7 +160,7 @@ class Document:
         new = self._edit(mine)
         return new, Base(text, self.history.now, theirs)
 
-    def _edit(self, edits: Change) -> bytes | None:
+    def _edit(self, edits: Edits) -> bytes | None:
         if not edits:
             return None
         inserted = sum(len(text) for _, _, text in edits)
@@ -320,7 +313,7 @@ class Document:
             self._begin()
             raise Invalid({"update": ["Cannot be worked in."]}) from error
 
-    def _make(self, edits: Change) -> bytes | None:
+    def _make(self, edits: Edits) -> bytes | None:
         def change() -> None:
             with self._doc.transaction():
                 # From the end, so that no edit moves the place of another.
@@ -375,11 +368,6 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise Invalid({"codeSnapshot": ["Not valid Unicode text."]}) from error
-
-
-def _check_text(text: str) -> None:
-    if len(_encoded(text)) > MAX_TEXT:
-        raise _text_too_large()
 
 
 def _text_too_large() -> TooLarge:

@@ -10,7 +10,6 @@ from rapidfuzz.distance import Indel
 # How many pairs of characters, or of lines, are compared in all: some milliseconds of work.
 MAX_PAIRS = 16_000_000
 
-
 # What changed in the text, from its start: {"retain": n}, {"insert": text}, {"delete": n},
 # with lengths in bytes of UTF-8.
 Delta = list[dict[str, Any]]
@@ -25,6 +24,10 @@ class Edit(NamedTuple, Generic[AnyStr]):
     start: int
     stop: int
     text: AnyStr
+
+
+# Edits of one text that are made at once, in order, in bytes of UTF-8.
+Edits = list[Edit[bytes]]
 
 
 class Change(NamedTuple):
@@ -139,11 +142,11 @@ def transformed(
     return mine, after
 
 
-def edits_in_bytes(edits: Iterable[Edit[str]], text: str) -> list[Edit[bytes]]:
+def edits_in_bytes(edits: Iterable[Edit[str]], text: str) -> Edits:
     """Return `edits` of `text`, which are in order, in bytes of UTF-8."""
     if text.isascii():
         return [Edit(start, stop, inserted.encode()) for start, stop, inserted in edits]
-    found: list[Edit[bytes]] = []
+    found: Edits = []
     at = place = 0
     for start, stop, inserted in edits:
         place += len(text[at:start].encode())
@@ -154,9 +157,9 @@ def edits_in_bytes(edits: Iterable[Edit[str]], text: str) -> list[Edit[bytes]]:
     return found
 
 
-def edits_of(delta: Delta) -> list[Edit[bytes]]:
+def edits_of(delta: Delta) -> Edits:
     """Return the edits that `delta` tells of."""
-    found: list[Edit[bytes]] = []
+    found: Edits = []
     at = 0
     for step in delta:
         if "insert" in step:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from pycrdt import StickyIndex, Text
 
-from .edits import Edit
-from .revision import Change
+from .edits import Edit, Edits
 from .update import Id, Update, write_id
 
 
@@ -41,7 +40,7 @@ class Keystroke:
                 return cls(text, (client, clock), "")
         return None
 
-    def change(self) -> Change:
+    def change(self) -> Edits:
         """Return what it has changed, now that it is worked in."""
         if self._inserted:
             place = self._position.get_index()

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from weakref import ref
 
-from .edits import Edit
-
-# Edits that were made at once, in bytes of UTF-8.
-Change = list[Edit[bytes]]
+from .edits import Edits
 
 # How many edits are looked back upon.
 MOST_EDITS = 10_000
@@ -22,7 +19,7 @@ class Revision:
 
     def __init__(self, edits: int = 0) -> None:
         self.edits = edits
-        self.change: Change = []
+        self.change: Edits = []
         self.next: Revision | None = None
 
 
@@ -34,7 +31,7 @@ class Base(NamedTuple):
 
     text: str
     revision: Revision
-    changes: Sequence[Change] = ()
+    changes: Sequence[Edits] = ()
 
 
 class History:
@@ -57,7 +54,7 @@ class History:
             self._last = ref(revision)
         return revision
 
-    def record(self, change: Change) -> None:
+    def record(self, change: Edits) -> None:
         """Take note that `change` was made."""
         revision = self._last()
         if revision is not None:
@@ -69,7 +66,7 @@ class History:
         """Return how many edits made of `base` the text as it is."""
         return self.now.edits - base.revision.edits + sum(map(len, base.changes))
 
-    def since(self, base: Base) -> list[Change] | None:
+    def since(self, base: Base) -> list[Edits] | None:
         """Return what made of `base` the text as it is, change by change.
 
         None where that is not known: it was another text's, or is over `MOST_EDITS` ago.

@@ -26,9 +26,6 @@ EVENT_HEAD = re.compile(
 )
 
 
-_NESTED = frozenset({list, dict})
-
-
 class UnreadableEventError(ValueError):
     """An event that is refused; `event` knows what its head says."""
 
@@ -102,12 +99,12 @@ class Incoming:
 
         def place(value: Any) -> Any:
             if isinstance(value, list):
-                return [place(item) if type(item) in _NESTED else item for item in value]
+                return [place(item) for item in value]
+            if not isinstance(value, dict):
+                return value
             if "_placeholder" in value:
                 return unplaced.pop(value["num"])
-            return {
-                key: place(item) if type(item) in _NESTED else item for key, item in value.items()
-            }
+            return {key: place(item) for key, item in value.items()}
 
         try:
             self.content = place(self.content)

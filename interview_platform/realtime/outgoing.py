@@ -58,12 +58,9 @@ class Outgoing:
     def frames(self) -> bytes:
         """As a WebSocket carries it."""
         if not self._frames:
-            text = _frame(_TEXT, self.text) if self.text else b""
-            if not self.attachments:
-                self._frames = text
-            else:
-                binary = [_frame(_BINARY, attachment) for attachment in self.attachments]
-                self._frames = b"".join((text, *binary))
+            frames = [_frame(_TEXT, self.text)] if self.text else []
+            frames += [_frame(_BINARY, attachment) for attachment in self.attachments]
+            self._frames = b"".join(frames)
         return self._frames
 
     @property

@@ -23,7 +23,7 @@ from interview_platform.editor import playback, repository, service
 from interview_platform.editor.service import EMPTY, KEYFRAME_EVERY, Document
 from interview_platform.wiring import Services
 from tests import typing_trace
-from tests.editors import YjsEditor
+from tests.editors import YjsEditor, rewrite
 from tests.live import wait_until
 from tests.meeting import Connect, Meeting
 from tests.queries import recorded, stages
@@ -67,7 +67,7 @@ class Session:
         self.texts.append(self.document.text)
 
     def write(self, person: Person, text: str, after: float = 0.25) -> None:
-        update = self.document.edit_to(text)
+        update = rewrite(self.document, text)
         self.log("code", {"update": update or EMPTY}, person, after)
 
     def type(self, count: int, seed: int = 1) -> None:
@@ -181,7 +181,7 @@ def test_the_code_is_exact_at_every_moment(
 
 def test_an_edit_logged_before_the_one_that_it_rests_on_waits_for_it(session: Session) -> None:
     session.open()
-    first, second = session.document.edit_to("one"), session.document.edit_to("one two")
+    first, second = rewrite(session.document, "one"), rewrite(session.document, "one two")
     candidate = session.meeting.candidate
     session.log("code", {"update": second}, candidate)
     session.log("code", {"update": first}, candidate)

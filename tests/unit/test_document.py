@@ -18,6 +18,7 @@ from interview_platform.editor import document as module
 from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
 from interview_platform.editor.playback import KEYFRAME_EVERY, Playback
 from tests import typing_trace
+from tests.editors import rewrite
 from tests.yjs import deleted, deletions, section, skip, typed, update
 
 
@@ -37,10 +38,10 @@ def test_a_session_of_typing_ends_as_it_did() -> None:
     for number, (at, length, inserted) in enumerate(typing_trace.patches()):
         text = text[:at] + inserted + text[at + length :]
         if number % 9 == 0:
-            new = here.edit_to(text)
+            new = rewrite(here, text)
             if new is not None:
                 assert there.apply(new) == new
-    here.edit_to(typing_trace.end())
+    rewrite(here, typing_trace.end())
     there.apply(here.since(there.vector()))
     assert here.text == there.text == typing_trace.end()
     assert Document.of([there.since(None)]).text == typing_trace.end()
@@ -49,7 +50,7 @@ def test_a_session_of_typing_ends_as_it_did() -> None:
 def test_what_was_new_is_told_and_nothing_twice() -> None:
     document = Document.written("one")
     other = Document.of([document.since(None)])
-    first, second = other.edit_to("one two"), other.edit_to("one two three")
+    first, second = rewrite(other, "one two"), rewrite(other, "one two three")
     assert first is not None
     assert second is not None
     assert document.apply(first) == first
@@ -60,16 +61,16 @@ def test_what_was_new_is_told_and_nothing_twice() -> None:
     assert len(new) < len(both)
     assert document.text == "one two three"
     assert document.apply(both) is None
-    assert document.edit_to("one two three") is None
+    assert rewrite(document, "one two three") is None
     assert document.since(other.vector()) == module.EMPTY
 
 
 def test_edits_whose_grounds_are_missing_are_refused_so_that_clients_resync() -> None:
     document = Document.written("base")
     other = Document.of([document.since(None)])
-    first = other.edit_to("base, more")
-    second = other.edit_to("base, more and more")
-    removal = other.edit_to("base and more")
+    first = rewrite(other, "base, more")
+    second = rewrite(other, "base, more and more")
+    removal = rewrite(other, "base and more")
     assert first is not None
     assert second is not None
     assert removal is not None
@@ -107,7 +108,7 @@ def test_the_clients_of_an_update_may_stand_in_any_order() -> None:
 
 def test_trusted_edits_may_come_in_any_order() -> None:
     source = Document()
-    updates = [source.edit_to("x" * count) for count in range(1, 40)]
+    updates = [rewrite(source, "x" * count) for count in range(1, 40)]
     Random(3).shuffle(updates)
     document = Document()
     for one in updates:
@@ -115,7 +116,7 @@ def test_trusted_edits_may_come_in_any_order() -> None:
         document.apply(one, trusted=True)
     assert document.text == source.text
     assert document.vector() == source.vector()
-    document.apply(source.edit_to("whole") or b"")
+    document.apply(rewrite(source, "whole") or b"")
     assert document.text == "whole"
 
 
@@ -144,16 +145,16 @@ def test_text_and_update_are_bounded() -> None:
     with pytest.raises(TooLarge):
         document.check(b"\x00" * (MAX_UPDATE + 1))
     full = "é" * (MAX_TEXT // 2)
-    document.edit_to(full)
+    rewrite(document, full)
     assert document.size == MAX_TEXT
     with pytest.raises(TooLarge):
-        document.edit_to(full + "x")
+        rewrite(document, full + "x")
     with pytest.raises(TooLarge):
         document.merge("x" + full, document.base)
     other = Document.of([document.since(None)])
     vector = other.vector()
     # As much is deleted as is inserted, so it fits; and sent again it says nothing new.
-    replacing = other.edit_to(full[:-1] + "xy")
+    replacing = rewrite(other, full[:-1] + "xy")
     assert replacing is not None
     document.apply(replacing)
     assert document.apply(other.since(vector)) is None
@@ -169,20 +170,20 @@ def test_what_was_deleted_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def type_and_take_back() -> None:
         for place in range(0, 400, 2):
-            document.edit_to(plain[:place] + "x" + plain[place:])
-            document.edit_to(plain)
+            rewrite(document, plain[:place] + "x" + plain[place:])
+            rewrite(document, plain)
 
     with pytest.raises(TooLarge):
         type_and_take_back()
     assert document.text == plain
     assert 2500 < len(document.since(None)) <= 3000
-    inserted = other.edit_to(plain + "x" * 1000)
+    inserted = rewrite(other, plain + "x" * 1000)
     assert inserted is not None
     refused(document, inserted, TooLarge)
     # One can always delete.
     other = Document.of([document.since(None)])
-    document.apply(other.edit_to(plain[:5]) or b"")
-    document.edit_to("")
+    document.apply(rewrite(other, plain[:5]) or b"")
+    rewrite(document, "")
     assert document.text == ""
 
 
@@ -190,7 +191,7 @@ def test_a_panic_of_the_library_leaves_the_document_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     document = Document.written("abc")
-    document.edit_to("abcd")
+    rewrite(document, "abcd")
     # Empty sections, which the reader refuses, have this version of the library panic.
     client = int(next(iter(document._clocks)))
     panics = update(section(client, 0), section(6, 0, typed("x")))
@@ -198,7 +199,7 @@ def test_a_panic_of_the_library_leaves_the_document_as_it_was(
     with pytest.raises(Invalid):
         document.apply(panics, trusted=True)
     assert document.text == "abcd"
-    assert document.edit_to("abcde")
+    assert rewrite(document, "abcde")
     assert document.text == "abcde"
     # Whatever it says of itself, nothing that is no panic is taken for one.
     monkeypatch.setattr(document, "_doc", Interrupted())
@@ -225,8 +226,8 @@ def test_a_document_can_be_used_on_other_threads_and_is_let_go() -> None:
     for number in range(50):
         line = f"{number}\n"
         text = document.text + line
-        assert pool.apply(document.edit_to, (text,))
-        assert document.edit_to(f"# {line}{text}")
+        assert pool.apply(rewrite, (document, text))
+        assert rewrite(document, f"# {line}{text}")
     assert document.text.count("\n") == 101
     inner: weakref.ref[Doc[Any]] = weakref.ref(document._doc)
     del document
@@ -238,11 +239,11 @@ def test_a_document_can_be_used_on_other_threads_and_is_let_go() -> None:
 def test_line_ends_and_characters_beyond_the_first_plane_are_kept() -> None:
     document = Document()
     for text in ("a\r\nb\rc\n", "a\nb\rc\n🦉", "🦉🦉\r\n", "👩‍👩‍👧\x00\u2028", ""):
-        document.edit_to(text)
+        rewrite(document, text)
         assert document.text == text
         assert document.size == len(text.encode())
     with pytest.raises(Invalid) as bad:
-        document.edit_to("\ud83e")
+        rewrite(document, "\ud83e")
     assert set(bad.value.errors or ()) == {"codeSnapshot"}
 
 
@@ -256,7 +257,7 @@ def test_deleted_characters_may_be_known_as_deleted_alone() -> None:
 def test_what_came_before_what_it_rests_on_outlives_the_state_it_is_kept_beside() -> None:
     written, updates = Document(), []
     for text in ("one", "one, two", "one, two, three", "one, three"):
-        updates.append(written.edit_to(text) or b"")
+        updates.append(rewrite(written, text) or b"")
     first, second, *rest = updates
     document = Document.of([first])
     for update_ in rest:
@@ -276,7 +277,7 @@ def test_early_edits_are_neither_lost_by_a_keyframe_nor_taken_for_another_s() ->
     written, updates = Document.written("0"), []
     born = written.since(None)
     for text in ("0 one", "0 one two", "0 one two three 🦉"):
-        updates.append(written.edit_to(text) or b"")
+        updates.append(rewrite(written, text) or b"")
     one, two, three = updates
     # Who typed what, in the order logged: the second rests on the third to come.
     logged = [

@@ -7,6 +7,7 @@ import pytest
 from interview_platform.editor.document import Document
 from interview_platform.realtime import shown as module
 from interview_platform.realtime.shown import Shown
+from tests.editors import rewrite
 
 
 def send(document: Document, shown: Shown, text: str) -> None:
@@ -19,7 +20,7 @@ def test_what_crosses_is_an_edit_of_what_the_editor_had() -> None:
     document = Document.written("a blue red")
     shown = Shown(document.base)
     assert not shown.show(document.base)
-    document.edit_to("0 a blue red")
+    rewrite(document, "0 a blue red")
     assert shown.show(document.base)
     # Twice, before it has what it was shown.
     send(document, shown, "a red")
@@ -38,10 +39,10 @@ def test_what_is_typed_anew_is_deleted_by_who_sees_the_same_text() -> None:
     for text in ("one two", "one"):
         document = Document.written("one")
         shown = Shown(document.base)
-        document.edit_to(text)
+        rewrite(document, text)
         shown.show(document.base)
-        document.edit_to("")
-        document.edit_to(text)
+        rewrite(document, "")
+        rewrite(document, text)
         assert not shown.show(document.base)
         send(document, shown, text[1:])
         assert document.text == text[1:]
@@ -51,7 +52,7 @@ def test_who_lags_behind_takes_back_nothing_of_others() -> None:
     document = Document.written("one")
     shown = Shown(document.base)
     for number in range(90):
-        document.edit_to(f"{number} {document.text} {number}")
+        rewrite(document, f"{number} {document.text} {number}")
         assert shown.show(document.base)
     rest = document.text.removesuffix(" 89").removeprefix("89 ")
     send(document, shown, "two")
@@ -63,7 +64,7 @@ def test_no_more_texts_are_on_their_way_than_is_bounded(monkeypatch: pytest.Monk
     document = Document.written("x" * 50)
     shown = Shown(document.base)
     for number in range(30):
-        document.edit_to(f"{number} {document.text}")
+        rewrite(document, f"{number} {document.text}")
         shown.show(document.base)
     assert document.history.distance(shown.base_of("x" * 50)) == module.ALWAYS
 
@@ -71,10 +72,10 @@ def test_no_more_texts_are_on_their_way_than_is_bounded(monkeypatch: pytest.Monk
 def test_a_text_is_on_its_way_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     document = Document.written("a")
     shown = Shown(document.base)
-    document.edit_to("ab")
+    rewrite(document, "ab")
     shown.show(document.base)
     monkeypatch.setattr(module, "ON_ITS_WAY", -1.0)
-    document.edit_to("abc")
+    rewrite(document, "abc")
     shown.show(document.base)
     # Of what nobody has any more nothing is kept.
     assert document.history.distance(shown.base_of("a")) == 1
