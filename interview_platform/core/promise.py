@@ -58,11 +58,13 @@ class Promise(Generic[T]):
 
     def set_result(self, value: T) -> None:
         self._outcomes.append((value, None))
-        self._call_back()
+        if self._callbacks:
+            self._call_back()
 
     def set_exception(self, error: Exception) -> None:
         self._outcomes.append((None, error))
-        self._call_back()
+        if self._callbacks:
+            self._call_back()
 
     def _call_back(self) -> None:
         """Call whoever waits; of several threads that do, each callback is one's."""

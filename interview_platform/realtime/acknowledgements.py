@@ -11,13 +11,6 @@ from ..core.promise import Promise
 Acknowledgement = dict[str, Any]
 
 
-def accepted(stored: Promise[int]) -> Promise[int]:
-    """Return the promise of a log entry's number; raises what the entry is refused for at once."""
-    if stored.done() and (error := stored.exception()):
-        raise error
-    return stored
-
-
 def acknowledge(stored: Promise[int], **more: Any) -> Promise[Acknowledgement]:
     """Return the acknowledgement of an event that is logged, done once it is stored."""
     return stored.then(lambda seq: {"ok": True, "seq": seq, **more})

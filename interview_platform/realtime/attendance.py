@@ -116,10 +116,10 @@ class Attendance:
             hosted.replica.plain.pop(connection.socket_id, None)
         told = _told(connection)
         try:
-            logged = self._proceedings.note(
+            entry = self._proceedings.note(
                 connection, interview_id, "system", {"event": "participant.left", **told}
             )
-            told["id"] = str(logged.id)
+            told["id"] = str(entry.id)
         except ServiceError:
             log.warning("the log does not take that somebody has left")
         if tell:

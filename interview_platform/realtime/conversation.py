@@ -136,11 +136,11 @@ class Conversation:
     def _signal(self, connection: Connection, event: Signal) -> Any:
         interview_id, to = event.interview_id, event.to
         kept = {"signal": event.kind, "to": to or "room"}
-        logged = self._proceedings.note(connection, interview_id, "webrtc", kept)
+        entry = self._proceedings.note(connection, interview_id, "webrtc", kept)
         data = {"socketId": connection.socket_id, "payload": event.payload}
         room = socket_room_of(interview_id, to) if to else Audience.EVERYONE.room(interview_id)
         self._rooms.say(room, "signal", data, skip=connection.socket_id)
-        return acknowledge(logged.stored)
+        return acknowledge(entry.stored)
 
     def _chat(self, connection: Connection, event: ChatMessage) -> Any:
         now = utcnow()
@@ -196,9 +196,9 @@ class Conversation:
             self._presence.update(event.interview_id, socket_id, **changes)
             return {"ok": True}
         kept = {"event": "media.state", "socketId": socket_id, **devices}
-        logged = self._proceedings.note(connection, event.interview_id, "webrtc", kept)
+        entry = self._proceedings.note(connection, event.interview_id, "webrtc", kept)
         self._presence.update(event.interview_id, socket_id, **changes)
-        return acknowledge(logged.stored)
+        return acknowledge(entry.stored)
 
 
 def _who(connection: Connection) -> dict[str, Any]:

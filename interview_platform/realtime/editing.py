@@ -7,6 +7,7 @@ rest are shown the text, at most `SNAPSHOTS_A_SECOND` times a second and always 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,13 +18,13 @@ from bson.raw_bson import RawBSONDocument
 from msgspec import Meta
 
 from ..core.broadcast import Message
-from ..core.errors import Forbidden, NotFound
-from ..core.mongo import Document as Entry
+from ..core.errors import Forbidden, NotFound, ServiceError
+from ..core.mongo import Document as Stored
 from ..core.promise import Promise
 from ..core.workpool import Workpool
 from ..editor.service import EMPTY, MAX_UPDATE, EditorService
 from ..interviews.rooms import interview_of, plain_room_of, room_of, yjs_room_of
-from ..session_log.service import Logged, SessionLog
+from ..session_log.service import Entry, SessionLog
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Connection, Membership
 from .conversation import Language
@@ -34,6 +35,8 @@ from .proceedings import Proceedings
 from .replica import Heard, Replica
 from .rooms import Rooms
 from .shown import Shown
+
+log = logging.getLogger(__name__)
 
 # Between processes: an edit of the document, as a Yjs update.
 EDIT = "code:edit"
@@ -148,7 +151,7 @@ class Editing:
         membership.shown = replica.plain[connection.socket_id] = Shown(base)
         return {"language": replica.language, "codeSnapshot": base.text}
 
-    def tell_late(self, hosted: Hosted, entry: Entry) -> None:
+    def tell_late(self, hosted: Hosted, entry: Stored) -> None:
         """Work in an edit that was found in the log, and not heard before."""
         update = (entry.get("data") or {}).get("update")
         if update is not None and hosted.replica:
@@ -157,9 +160,13 @@ class Editing:
     def log_again(self, hosted: Hosted, message: Message) -> None:
         """Log an edit that another process told of and did not live to log."""
         data = message.data
-        if message.event == EDIT:
-            actor = RawBSONDocument(data["actor"])
+        if message.event != EDIT:
+            return
+        actor = RawBSONDocument(data["actor"])
+        try:
             self._log.append(hosted.interview_id, "code", actor, {"update": data["update"]})
+        except ServiceError as error:
+            log.warning("an edit that nobody logged cannot be: %s", error)
 
     def _load(self, hosted: Hosted, replica: Replica) -> None:
         """Read the document into `replica`, which is held and hears already.
@@ -189,25 +196,25 @@ class Editing:
             if replica.in_doubt:
                 self._load(hosted, replica)
             if event.update is not None:
-                logged, new = self._take_update(hosted, replica, connection, event)
+                entry, new = self._take_update(hosted, replica, connection, event)
             else:
-                logged, new = self._take_snapshot(hosted, replica, connection, event)
+                entry, new = self._take_snapshot(hosted, replica, connection, event)
         if new is not None:
             self._rooms.say(
                 room_of(event.interview_id),
                 EDIT,
                 {
-                    "id": str(logged.id),
+                    "id": str(entry.id),
                     "update": new,
                     "actor": connection.actor_entry.raw,
                 },
                 skip=connection.socket_id,
             )
-        return acknowledge(logged.stored)
+        return acknowledge(entry.stored)
 
     def _take_update(
         self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
-    ) -> tuple[Logged, bytes | None]:
+    ) -> tuple[Entry, bytes | None]:
         update = event.update or b""
         document = replica.document
         self._log.check_ready()
@@ -219,7 +226,7 @@ class Editing:
 
     def _take_snapshot(
         self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
-    ) -> tuple[Logged, bytes | None]:
+    ) -> tuple[Entry, bytes | None]:
         text = event.codeSnapshot or ""
         document = replica.document
         shown = connection.joined[event.interview_id].shown
@@ -232,15 +239,15 @@ class Editing:
         else:
             new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
-        logged = self._note(hosted, replica, connection, new or EMPTY)
+        entry = self._note(hosted, replica, connection, new or EMPTY)
         if shown:
             shown.take(sent, base)
             self._show_soon(hosted, replica)
-        return logged, new
+        return entry, new
 
     def _note(
         self, hosted: Hosted, replica: Replica, connection: Connection, update: bytes
-    ) -> Logged:
+    ) -> Entry:
         """Log an edit that was just made; where the log refuses it, it is not made after all.
 
         Nothing waits from here until it is told: it is not in the log before.

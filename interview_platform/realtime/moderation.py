@@ -105,7 +105,7 @@ class Moderation:
             raise NotFound("Nobody is here by this socket")
         if person.role == Role.ADMIN and connection.actor.role is not Role.ADMIN:
             raise Forbidden("Only an admin removes an admin")
-        logged = self._proceedings.note(
+        entry = self._proceedings.note(
             connection,
             interview_id,
             "system",
@@ -119,7 +119,7 @@ class Moderation:
         data = {"interviewId": event.interviewId, "reason": event.reason}
         room_of_one = waiting_room_of if person.waiting else socket_room_of
         self._rooms.say(room_of_one(interview_id, event.socketId), REMOVE, data)
-        return acknowledge(logged.stored)
+        return acknowledge(entry.stored)
 
     def _remove_here(self, message: Message) -> None:
         interview_id = ObjectId(message.data["interviewId"])

@@ -30,10 +30,10 @@ class Numbering:
         self._log = session_log
         self._rooms = rooms
         self._hosts = hosts
-        session_log.tell_to(self._tell)
+        session_log.tell_to(self._stored, self._refused)
         rooms.on(NUMBERED, self._hear)
 
-    def _tell(self, entries: Sequence[Document]) -> None:
+    def _stored(self, entries: Sequence[Document]) -> None:
         for interview_id, group in groupby(entries, key=itemgetter("interview")):
             stored = list(group)
             if hosted := self._hosts.get(interview_id):
@@ -47,6 +47,11 @@ class Numbering:
                     "untold": [entry["seq"] for entry in stored if entry["type"] in UNTOLD],
                 }
                 self._rooms.tell_others(room, NUMBERED, told)
+
+    def _refused(self, entries: Sequence[Document]) -> None:
+        for entry in entries:
+            if hosted := self._hosts.get(entry["interview"]):
+                hosted.feed.failed(entry["_id"])
 
     def _hear(self, message: Message) -> None:
         interview_id = interview_of(message.room)

@@ -10,8 +10,8 @@ from bson import ObjectId
 
 from ..core.promise import Promise
 from ..interviews.rooms import room_of, staff_room_of
-from ..session_log.service import Logged, SessionLog
-from .acknowledgements import Acknowledgement, accepted, acknowledge
+from ..session_log.service import Entry, SessionLog
+from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Connection
 from .hosting import Hosts
 from .rooms import Rooms
@@ -42,21 +42,12 @@ class Proceedings:
         kind: str,
         data: dict[str, Any],
         at: datetime | None = None,
-    ) -> Logged:
+    ) -> Entry:
         """Log an event. Raises what the log refuses it for, before anybody hears of it."""
-        logged = self._log.append(interview_id, kind, connection.actor_entry, data, at)
-        accepted(logged.stored)
-        hosted = self._hosts.get(interview_id)
-        if hosted:
-            feed = hosted.feed
-            feed.wrote(logged.id)
-
-            def end(done: Promise[int]) -> None:
-                if done.exception():
-                    feed.failed(logged.id)
-
-            logged.stored.add_done_callback(end)
-        return logged
+        entry = self._log.append(interview_id, kind, connection.actor_entry, data, at)
+        if hosted := self._hosts.get(interview_id):
+            hosted.feed.wrote(entry.id)
+        return entry
 
     def tell(
         self,
@@ -77,9 +68,9 @@ class Proceedings:
         `answer` is what the acknowledgement holds beside the entry's number. Raises as
         `note` does.
         """
-        logged = self.note(connection, interview_id, kind, data, at)
-        self.relay(interview_id, event, {**told, "id": str(logged.id)}, audience, skip=skip)
-        return acknowledge(logged.stored, **answer)
+        entry = self.note(connection, interview_id, kind, data, at)
+        self.relay(interview_id, event, {**told, "id": str(entry.id)}, audience, skip=skip)
+        return acknowledge(entry.stored, **answer)
 
     def relay(
         self,

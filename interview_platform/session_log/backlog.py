@@ -6,13 +6,13 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from itertools import islice
+from queue import SimpleQueue
+from threading import Lock
 from typing import NamedTuple
 
 from bson import ObjectId
 
-from ..core.condition import condition
-from ..core.errors import ServiceError, Unavailable
-from ..core.promise import Promise
+from ..core.errors import Unavailable
 from .entry import Entry, sealed_error
 
 # What may wait in one process; beyond it, entries are refused.
@@ -28,22 +28,6 @@ REMEMBERED = 5_000
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
-    """An entry on its way to the store, and the promise of its number."""
-
-    entry: Entry
-    stored: Promise[int] = field(default_factory=Promise)
-
-    def end(self, outcome: int | ServiceError) -> None:
-        # Closing gives up entries that a thread may be storing at this very moment: then the
-        # first outcome holds.
-        if isinstance(outcome, int):
-            self.stored.set_result(outcome)
-        else:
-            self.stored.set_exception(outcome)
-
-
-@dataclass(slots=True, eq=False)
 class Log:
     """One interview's log, as far as this process knows it.
 
@@ -51,7 +35,7 @@ class Log:
     """
 
     interview_id: ObjectId
-    waiting: deque[Waiting] = field(default_factory=deque)
+    waiting: deque[Entry] = field(default_factory=deque)
     last: int | None = None
     # A number that another process said is stored.
     told: int = 0
@@ -61,6 +45,8 @@ class Log:
     sealed: bool = False
     # Queued, or with a thread.
     busy: bool = False
+    # Whether it was written to since it was last looked at for being forgotten.
+    used: bool = True
 
     @property
     def has_silent_rivals(self) -> bool:
@@ -101,31 +87,31 @@ class Backlog:
         self._alone: deque[Log] = deque()
         self._inserting = False
         self._closed = False
-        # Guards all of the above; told of work.
-        self._changed = condition()
+        # Guards all of the above. Nothing waits while it is held.
+        self._lock = Lock()
+        # One for each piece of work that a thread could take: whoever takes one looks for it.
+        self._bell: SimpleQueue[None] = SimpleQueue()
 
-    def add(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
+    def add(self, interview_id: ObjectId, entry: Entry) -> None:
         """Have `entry` wait.
 
-        Refused with `Unavailable` by a backlog that is full or closed, and with `Conflict`
-        for a log that is sealed.
+        Raises `Unavailable` where the backlog is full or closed, and `Conflict` for a log that
+        is sealed.
         """
-        waiting = Waiting(entry)
-        with self._changed:
-            if not self.has_room_for(entry.size):
-                waiting.end(Unavailable("The session log cannot be written, try again"))
-                return waiting.stored
-            log = self._find(interview_id)
+        size = entry.size
+        with self._lock:
+            if not self.has_room_for(size):
+                raise Unavailable("The session log cannot be written, try again")
+            log = self._logs.get(interview_id) or self._begin(interview_id)
             if log.sealed:
-                waiting.end(sealed_error())
-                return waiting.stored
+                raise sealed_error()
+            log.used = True
             self.waiting += 1
-            self._bytes += entry.size
-            log.waiting.append(waiting)
+            self._bytes += size
+            log.waiting.append(entry)
             if not log.busy:
                 log.busy = True
                 self._queue(log)
-        return waiting.stored
 
     def has_room_for(self, size: int) -> bool:
         """Tell whether an entry of `size` bytes would be taken."""
@@ -137,42 +123,41 @@ class Backlog:
 
     def known(self, interview_id: ObjectId) -> int:
         """Return a number of this log that is known to be stored, 0 if none is."""
-        with self._changed:
+        with self._lock:
             log = self._logs.get(interview_id)
             return (log.last or 0) if log else 0
 
     def doubt(self, interview_id: ObjectId) -> None:
         """Have this log read back before its next write."""
-        with self._changed:
+        with self._lock:
             if log := self._logs.get(interview_id):
                 log.in_doubt = True
 
     def hear(self, interview_id: ObjectId, seq: int) -> None:
         """Take another process's word that this number of the log is stored."""
-        with self._changed:
+        with self._lock:
             if log := self._logs.get(interview_id):
                 log.told = max(log.told, seq)
 
-    def unended(self) -> list[Promise[int]]:
-        """Return the promises that are open."""
-        with self._changed:
-            return [waiting.stored for log in self._logs.values() for waiting in log.waiting]
+    def entries(self) -> list[Entry]:
+        """Return what waits."""
+        with self._lock:
+            return [entry for log in self._logs.values() for entry in log.waiting]
 
     def close(self) -> None:
-        """Give up what still waits, and send the threads home."""
-        with self._changed:
+        """Take no more, and send the threads home."""
+        with self._lock:
             self._closed = True
-            abandoned = [waiting for log in self._logs.values() for waiting in log.waiting]
-            self._changed.notify_all()
-        for waiting in abandoned:
-            waiting.end(Unavailable("The session log was closed"))
+        self._bell.put(None)
 
     # For the threads that write:
 
     def next(self) -> Work | None:
         """Wait for work; None when closed. What is taken is to be given back."""
-        with self._changed:
-            while not self._closed:
+        while True:
+            with self._lock:
+                if self._closed:
+                    break
                 if self._alone:
                     return Work([self._alone.popleft()], together=False)
                 if self._together and not self._inserting:
@@ -181,93 +166,95 @@ class Backlog:
                     for log in logs:
                         log.follow()
                     return Work(logs, together=True)
-                self._changed.wait()
+            self._bell.get()
+        self._bell.put(None)  # for the next thread
         return None
 
     def give_back(self, work: Work) -> None:
-        """End the work on these logs; those with more to write stand in line again."""
-        with self._changed:
+        """End the work on these logs; those with more to write stand in line again.
+
+        The caller is to look for work next.
+        """
+        with self._lock:
             if work.together:
                 self._inserting = False
+                if self._together:
+                    self._bell.put(None)
             for log in work.logs:
                 log.busy = bool(log.waiting)
                 if log.busy:
                     self._queue(log)
-            if self._alone and self._together:
-                # The caller takes the one; somebody has to take the other.
-                self._changed.notify()
 
-    def batch(self, logs: list[Log]) -> list[tuple[Log, Waiting]]:
+    def batch(self, logs: list[Log]) -> list[tuple[Log, Entry]]:
         """Return the first entries of `logs`, as many as one insert may hold."""
-        found: list[tuple[Log, Waiting]] = []
+        found: list[tuple[Log, Entry]] = []
         size = 0
-        with self._changed:
+        with self._lock:
             for log in logs:
-                for waiting in islice(log.waiting, BATCH - len(found)):
-                    size += waiting.entry.size
+                for entry in islice(log.waiting, BATCH - len(found)):
+                    size += entry.size
                     if size > BATCH_BYTES and found:
                         return found
-                    found.append((log, waiting))
+                    found.append((log, entry))
         return found
 
-    def first(self, log: Log) -> Waiting | None:
+    def first(self, log: Log) -> Entry | None:
         """Return the entry that the log has to store next."""
-        with self._changed:
+        with self._lock:
             return log.waiting[0] if log.waiting else None
 
-    def stored(self, batch: list[tuple[Log, Waiting]]) -> None:
-        """Keep the promises of entries that are stored, in their order."""
-        ended = []
-        with self._changed:
-            for log, waiting in batch:
+    def stored(self, batch: list[tuple[Log, Entry]]) -> None:
+        """Take out entries that are stored, as the next ones of their logs."""
+        with self._lock:
+            for log, entry in batch:
                 log.last = (log.last or 0) + 1
-                self._remove(log, waiting)
-                ended.append((waiting, log.last))
-        for waiting, seq in ended:
-            waiting.end(seq)
+                log.waiting.remove(entry)
+                self._bytes -= entry.size
+            self.waiting -= len(batch)
 
-    def found(self, log: Log, waiting: Waiting, seq: int) -> None:
-        """Keep the promise of an entry that is stored already, as this number."""
-        with self._changed:
+    def found(self, log: Log, entry: Entry, seq: int) -> None:
+        """Take out an entry that is stored already, as this number."""
+        with self._lock:
             log.last = max(log.last or 0, seq)
-            self._remove(log, waiting)
-        waiting.end(seq)
+            self._remove(log, entry)
 
-    def refused(self, log: Log, waiting: Waiting, error: ServiceError) -> None:
-        """Break the promise of an entry that cannot be stored."""
-        with self._changed:
-            self._remove(log, waiting)
-        waiting.end(error)
+    def refused(self, log: Log, entry: Entry) -> None:
+        """Take out an entry that cannot be stored."""
+        with self._lock:
+            self._remove(log, entry)
 
-    def sealed(self, log: Log) -> None:
-        """Refuse what waits for a log that was found sealed, and what will come."""
-        with self._changed:
+    def sealed(self, log: Log) -> list[Entry]:
+        """Take out what waits for a log that was found sealed, and refuse what will come."""
+        with self._lock:
             log.sealed = True
             refused = list(log.waiting)
-            for waiting in refused:
-                self._remove(log, waiting)
-        for waiting in refused:
-            waiting.end(sealed_error())
+            for entry in refused:
+                self._remove(log, entry)
+        return refused
 
     # Under the lock:
 
-    def _find(self, interview_id: ObjectId) -> Log:
-        log = self._logs.get(interview_id)
-        if log is not None:
-            self._logs.move_to_end(interview_id)
-            return log
-        if len(self._logs) >= REMEMBERED:
-            oldest = next(iter(self._logs.values()))
-            if not oldest.busy:
-                del self._logs[oldest.interview_id]
+    def _begin(self, interview_id: ObjectId) -> Log:
+        """Remember one more log, and forget one that was not used lately where there are many."""
+        for _ in range(len(self._logs) - REMEMBERED + 1):
+            oldest_id, oldest = self._logs.popitem(last=False)
+            if oldest.busy or oldest.used:
+                oldest.used = False
+                self._logs[oldest_id] = oldest
         log = self._logs[interview_id] = Log(interview_id)
         return log
 
     def _queue(self, log: Log) -> None:
-        (self._alone if log.alone else self._together).append(log)
-        self._changed.notify()
+        if log.alone:
+            self._alone.append(log)
+            self._bell.put(None)
+        else:
+            self._together.append(log)
+            # Those that come while others are inserted are taken up when that is done.
+            if len(self._together) == 1 and not self._inserting:
+                self._bell.put(None)
 
-    def _remove(self, log: Log, waiting: Waiting) -> None:
-        log.waiting.remove(waiting)
+    def _remove(self, log: Log, entry: Entry) -> None:
+        log.waiting.remove(entry)
         self.waiting -= 1
-        self._bytes -= waiting.entry.size
+        self._bytes -= entry.size

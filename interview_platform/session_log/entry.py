@@ -15,6 +15,7 @@ from ..auth.model import Actor
 from ..core.clock import utcnow
 from ..core.errors import Conflict, Invalid, TooLarge
 from ..core.mongo import Document
+from ..core.promise import Promise
 
 TYPES = ("webrtc", "code", "eye-tracking", "system", "chat")
 
@@ -37,40 +38,44 @@ class Event(NamedTuple):
     at: datetime | None = None
 
 
-class Entry(NamedTuple):
-    """An event made ready to be stored: everything of its document but `seq`."""
+class Entry:
+    """An event on its way to the store: everything of its document but `seq`.
 
-    document: Document
-    size: int
+    `stored` is the promise of that number. What was given as the event's data may change
+    later. Raises `Invalid` for what cannot be stored, and `TooLarge` beyond `MAX_BYTES`.
+    """
 
-    @classmethod
-    def of(cls, interview_id: ObjectId, event: Event) -> Entry:
-        """Make the entry of `event`; later changes to the event's data do not reach it.
+    __slots__ = ("document", "id", "size", "stored")
 
-        Raises `Invalid` for what cannot be stored, and `TooLarge` beyond `MAX_BYTES`.
-        """
-        actor = None if event.actor is None else _freeze("actor", event.actor)
-        data = _freeze("data", event.data)
-        size = _FRAME + len(data.raw) + (0 if actor is None else len(actor.raw))
+    def __init__(
+        self,
+        interview_id: ObjectId,
+        type: str,  # noqa: A002
+        actor: Mapping[str, Any] | None,
+        data: Mapping[str, Any],
+        at: datetime | None = None,
+    ) -> None:
+        frozen_actor = None if actor is None else _freeze("actor", actor)
+        frozen_data = _freeze("data", data)
+        size = _FRAME + len(frozen_data.raw)
+        if frozen_actor is not None:
+            size += len(frozen_actor.raw)
         if size > MAX_BYTES:
             raise TooLarge(f"An event holds at most {MAX_BYTES} bytes")
         now = utcnow()
-        document = {
-            "_id": ObjectId(),
+        self.id = ObjectId()
+        self.size = size
+        self.stored: Promise[int] = Promise()
+        self.document: Document = {
+            "_id": self.id,
             "interview": interview_id,
-            "type": event.type,
-            "timestamp": event.at or now,
-            "actor": actor,
-            "data": data,
+            "type": type,
+            "timestamp": at or now,
+            "actor": frozen_actor,
+            "data": frozen_data,
             "salt": os.urandom(SALT_BYTES),
             "createdAt": now,
         }
-        return cls(document, size)
-
-    @property
-    def id(self) -> ObjectId:
-        entry_id: ObjectId = self.document["_id"]
-        return entry_id
 
     def numbered(self, seq: int) -> Document:
         """Return the document to store as number `seq`."""

@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson import ObjectId
 
-from ..core.errors import Conflict, ServiceError, Unavailable
+from ..core.errors import Conflict, Unavailable
 from ..core.mongo import Document, Session
 from ..core.paging import Page, PageRequest
-from ..core.promise import Promise
 from ..core.workpool import Workpool
 from .chain import hashes_of
 from .entry import MAX_BYTES, TYPES, Entry, Event, log_actor, sealed_error
 from .repository import SessionLogRepository
 from .writer import LogWriter, Tell
 
-__all__ = ["TYPES", "Event", "Logged", "SessionLog", "log_actor"]
+__all__ = ["TYPES", "Entry", "Event", "SessionLog", "log_actor"]
 
 # How many events are hashed at once, apart from the hub.
 AT_ONCE = 64
-
-
-class Logged(NamedTuple):
-    """An event on its way to the store: its id, and its number to come."""
-
-    id: ObjectId
-    stored: Promise[int]
 
 
 class SessionLog:
@@ -49,10 +41,11 @@ class SessionLog:
         """How many events of this process wait for the store."""
         return self._writer.waiting
 
-    def tell_to(self, tell: Tell) -> None:
-        """Have `tell` called with entries that this process has stored, those of one log in
-        order, one after another; it must not wait."""
-        self._writer.tell_to(tell)
+    def tell_to(self, stored: Tell, refused: Tell | None = None) -> None:
+        """Have `stored` called with entries that this process has stored, those of one log in
+        order, one after another, and `refused` with those that are not stored, and will not
+        be; they must not wait."""
+        self._writer.tell_to(stored, refused)
 
     def hear(self, interview_id: ObjectId, seq: int) -> None:
         """Take another process's word that the log has number `seq`, stored by a majority.
@@ -68,21 +61,17 @@ class SessionLog:
         actor: Mapping[str, Any] | None,
         data: Mapping[str, Any],
         at: datetime | None = None,
-    ) -> Logged:
-        """Log an event in the background; returns its id and its number to come, at once.
+    ) -> Entry:
+        """Log an event in the background; returns it at once.
 
-        `stored` is done once a majority of the store's members has the event. It ends
-        with `Unavailable` where too much waits for the store, with `Invalid` or `TooLarge`
-        for an event that cannot be stored, and with `Conflict` for a log that is sealed. Its
-        callbacks must not block.
+        `stored` is done once a majority of the store's members has the event. Raises
+        `Unavailable` where too much waits for the store, `Invalid` or `TooLarge` for an event
+        that cannot be stored, and `Conflict` for a log that is sealed; where that turns out
+        later, `stored` ends with it. Its callbacks must not block.
         """
-        try:
-            entry = Entry.of(interview_id, Event(type, actor, data, at))
-        except ServiceError as error:
-            refused: Promise[int] = Promise()
-            refused.set_exception(error)
-            return Logged(ObjectId(), refused)
-        return Logged(entry.id, self._writer.append(interview_id, entry))
+        entry = Entry(interview_id, type, actor, data, at)
+        self._writer.append(interview_id, entry)
+        return entry
 
     def check_ready(self) -> None:
         """Raise `Unavailable` where the largest event would be refused for what waits already."""
@@ -104,7 +93,7 @@ class SessionLog:
         faster. Raises `Invalid` and `TooLarge` for an event that cannot be stored, and
         `Conflict` for a log that is sealed.
         """
-        entries = [Entry.of(interview_id, event) for event in events]
+        entries = [Entry(interview_id, *event) for event in events]
         if not entries:
             return []
         last = 0

@@ -19,12 +19,12 @@ from threading import Event, Lock, Thread
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from ..core.errors import Invalid
+from ..core.errors import Invalid, ServiceError, Unavailable
 from ..core.mongo import Document
-from ..core.promise import Promise, all_done
+from ..core.promise import all_done
 from ..core.ratelimit import Bucket
-from .backlog import Backlog, Log, Waiting
-from .entry import Entry
+from .backlog import Backlog, Log
+from .entry import Entry, sealed_error
 from .repository import WINDOW, SessionLogRepository, Stopped, Stored
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ class LogWriter:
 
     def __init__(self, repository: SessionLogRepository) -> None:
         self._repository = repository
-        self._tell: Tell = lambda _: None
+        self._tell_stored: Tell = _tell_nobody
+        self._tell_refused: Tell = _tell_nobody
         self._backlog = Backlog()
         self._closing = Event()
         self._starting = Lock()
@@ -68,21 +69,23 @@ class LogWriter:
         """How many entries wait for the store."""
         return self._backlog.waiting
 
-    def tell_to(self, tell: Tell) -> None:
-        """Have `tell` called with the documents that were stored, in the writing threads."""
-        self._tell = tell
+    def tell_to(self, stored: Tell, refused: Tell | None) -> None:
+        """Have `stored` called with the documents that were stored, and `refused` with those
+        that will not be, in whichever thread finds out."""
+        self._tell_stored = stored
+        self._tell_refused = refused or _tell_nobody
 
-    def append(self, interview_id: ObjectId, entry: Entry) -> Promise[int]:
-        """Have `entry` stored; returns its number to come, at once.
+    def append(self, interview_id: ObjectId, entry: Entry) -> None:
+        """Have `entry` stored, without waiting for it.
 
-        The promise ends with `Unavailable` if too much waits for the store, or if the
-        writer is closed before the store took it, with `Invalid` if the store refuses
-        the entry, and with `Conflict` if the log is sealed.
+        Raises `Unavailable` if too much waits for the store, and `Conflict` if the log is
+        sealed. Its promise ends with `Unavailable` if the writer is closed before the store
+        took it, with `Invalid` if the store refuses it, and with `Conflict` if the log turns
+        out to be sealed.
         """
-        stored = self._backlog.add(interview_id, entry)
+        self._backlog.add(interview_id, entry)
         if not self._started:
             self._start()
-        return stored
 
     def has_room_for(self, size: int) -> bool:
         """Tell whether an entry of `size` bytes would be taken."""
@@ -102,13 +105,15 @@ class LogWriter:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
-        return all_done(self._backlog.unended(), timeout)
+        return all_done([entry.stored for entry in self._backlog.entries()], timeout)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush, then give up what is not stored after `timeout` seconds, and stop."""
         self.flush(timeout)
         self._closing.set()
         self._backlog.close()
+        # A thread may be storing these at this very moment: then the first outcome holds.
+        self._refuse(self._backlog.entries(), Unavailable("The session log was closed"))
 
     def _start(self) -> None:
         with self._starting:
@@ -170,7 +175,7 @@ class LogWriter:
                     self._closing.wait(PAUSE)
                 return
 
-    def _insert(self, batch: list[tuple[Log, Waiting]]) -> None:
+    def _insert(self, batch: list[tuple[Log, Entry]]) -> None:
         """Store `batch`, which holds each log's next entries in order.
 
         Raises what the repository does, with the promises of entries before a stop kept,
@@ -178,32 +183,45 @@ class LogWriter:
         """
         if not batch:
             return
-        lasts: dict[ObjectId, int] = {}
+        lasts: dict[Log, int] = {}
         documents: list[Document] = []
-        for logged, waiting in batch:
-            seq = lasts.get(logged.interview_id, logged.last or 0) + 1
-            lasts[logged.interview_id] = seq
-            documents.append(waiting.entry.numbered(seq))
+        for logged, entry in batch:
+            seq = lasts[logged] = lasts.get(logged, logged.last or 0) + 1
+            documents.append(entry.numbered(seq))
         try:
             self._repository.insert(documents)
         except Stopped as stopped:
             self._stored(batch[: stopped.stored], documents[: stopped.stored])
             if stopped.refused:
                 log.warning("the store refuses an event: %s", stopped)
-                refusal = Invalid({"data": ["The store refuses this event."]})
-                self._backlog.refused(*batch[stopped.at], refusal)
+                logged, entry = batch[stopped.at]
+                self._backlog.refused(logged, entry)
+                self._refuse([entry], Invalid({"data": ["The store refuses this event."]}))
             raise
         self._stored(batch, documents)
         self._back()
 
-    def _found(self, logged: Log, waiting: Waiting, seq: int) -> None:
-        self._tell([waiting.entry.numbered(seq)])
-        self._backlog.found(logged, waiting, seq)
+    def _found(self, logged: Log, entry: Entry, seq: int) -> None:
+        self._tell_stored([entry.numbered(seq)])
+        self._backlog.found(logged, entry, seq)
+        entry.stored.set_result(seq)
 
-    def _stored(self, batch: list[tuple[Log, Waiting]], documents: list[Document]) -> None:
-        if documents:
-            self._tell(documents)
-            self._backlog.stored(batch)
+    def _stored(self, batch: list[tuple[Log, Entry]], documents: list[Document]) -> None:
+        if not documents:
+            return
+        self._tell_stored(documents)
+        self._backlog.stored(batch)
+        for (_, entry), document in zip(batch, documents, strict=True):
+            entry.stored.set_result(document["seq"])
+
+    def _sealed(self, logged: Log) -> None:
+        self._refuse(self._backlog.sealed(logged), sealed_error())
+
+    def _refuse(self, entries: Sequence[Entry], error: ServiceError) -> None:
+        if entries:
+            self._tell_refused([entry.document for entry in entries])
+        for entry in entries:
+            entry.stored.set_exception(error)
 
     def _read_back(self, logged: Log) -> bool:
         """Bring what is known of the log up to date; tells whether there was anything new.
@@ -234,7 +252,7 @@ class LogWriter:
         ours = self._backlog.first(logged)
         if ours is None:
             return False
-        seq = self._repository.number_of(ours.entry.id)
+        seq = self._repository.number_of(ours.id)
         if seq is None:
             return False
         self._found(logged, ours, seq)
@@ -245,20 +263,20 @@ class LogWriter:
         end = self._repository.end(logged.interview_id, logged.last or 0)
         logged.last = end.seq
         if end.sealed:
-            self._backlog.sealed(logged)
+            self._sealed(logged)
 
     def _take_up(self, logged: Log, news: Iterable[Stored]) -> None:
         """Find out who wrote what follows in the log."""
         for stored in news:
             ours = self._backlog.first(logged)
-            if ours and ours.entry.id == stored.id:
+            if ours and ours.id == stored.id:
                 self._found(logged, ours, stored.seq)
             else:
                 logged.last = stored.seq
                 if stored.seq > logged.told:
                     logged.silent_rivals_until = time.monotonic() + RIVALRY
             if stored.sealed:
-                self._backlog.sealed(logged)
+                self._sealed(logged)
 
     def _doubt(self, logs: Iterable[Log]) -> None:
         for logged in logs:
@@ -274,3 +292,7 @@ class LogWriter:
         if self._away:
             self._away = False
             log.info("the store is back")
+
+
+def _tell_nobody(_: Sequence[Document]) -> None:
+    pass

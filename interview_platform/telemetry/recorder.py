@@ -23,7 +23,7 @@ from pymongo.errors import PyMongoError
 from ..auth.model import Actor
 from ..core.clock import from_milliseconds, milliseconds, utcnow
 from ..core.condition import condition
-from ..core.errors import Forbidden, Unavailable
+from ..core.errors import Forbidden, ServiceError, Unavailable
 from ..core.mongo import Document, describe
 from ..core.promise import Promise, all_done
 from ..session_log.service import SessionLog, log_actor
@@ -353,13 +353,17 @@ class GazeRecorder:
         kept = {name: document[name] for name in ("from", "to", "count", "digest")}
         data = {"event": "gaze", "bucket": document["_id"], **kept}
         actor = log_actor(bucket.actor)
-        logged = self._log.append(bucket.interview_id, "eye-tracking", actor, data)
+        try:
+            entry = self._log.append(bucket.interview_id, "eye-tracking", actor, data)
+        except ServiceError as error:
+            bucket.end(error)
+            return
 
         def end(done: Promise[int]) -> None:
             error = done.exception()
             bucket.end(error if isinstance(error, Exception) else done.result())
 
-        logged.stored.add_done_callback(end)
+        entry.stored.add_done_callback(end)
 
     def _refuse(self, due: list[tuple[Bucket, Summary]]) -> None:
         for bucket, _ in due:

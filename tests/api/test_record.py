@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from bson import ObjectId
 from flask import Flask
 from pymongo.database import Database
@@ -18,6 +19,7 @@ from interview_platform.core.mongo import Document
 from interview_platform.telemetry.streams import FULL
 from interview_platform.timeline.verify import verify
 from interview_platform.wiring import Services
+from tests.appending import append
 from tests.gaze import Gaze
 from tests.meeting import Connect, Meeting
 from tests.record import check, export_of, faults, out_of_grace, path, receipt_of
@@ -99,8 +101,11 @@ def test_who_asks_early_waits_for_what_comes_late(happened: Meeting, services: S
         seq = late.stored.result(20)
         receipt = asked.result()
     assert receipt["entries"] == seq
-    refused = services.session_log.append(ObjectId(happened.id), "chat", None, {})
-    assert isinstance(refused.stored.exception(20), Conflict)
+    refused = append(services.session_log, ObjectId(happened.id), "chat", None, {})
+    assert isinstance(refused.exception(20), Conflict)
+    # It knows by now.
+    with pytest.raises(Conflict):
+        services.session_log.append(ObjectId(happened.id), "chat", None, {})
 
 
 def test_the_sweep_seals_what_is_due(

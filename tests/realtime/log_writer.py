@@ -36,8 +36,12 @@ def write(uri: str, database: str, interview: str, writer: str, count: str) -> N
                 print(number, stored.result(), flush=True)
 
         data = {"writer": writer, "number": number}
-        appended = log.append(ObjectId(interview), "chat", None, data)
-        appended.stored.add_done_callback(report)
+        try:
+            entry = log.append(ObjectId(interview), "chat", None, data)
+        except Conflict:
+            sealed.set()
+        else:
+            entry.stored.add_done_callback(report)
 
     for number in range(int(count)):
         append(number)

@@ -29,6 +29,7 @@ from interview_platform.core.workpool import Workpool
 from interview_platform.session_log.repository import SessionLogRepository
 from interview_platform.session_log.sealing import LogSealing
 from interview_platform.session_log.service import Event, SessionLog
+from tests.appending import append
 from tests.live import ROOT, wait_until
 from tests.realtime.cutting import CuttingProxy
 
@@ -212,10 +213,10 @@ def test_nothing_is_written_after_the_seal(
     receipt = sealing.seals.seal(interview_id, {})
 
     for process in (knowing, new, sealing):
-        late = [process.log.append(interview_id, "chat", ADA, {"n": n}) for n in range(3)]
+        late = [append(process.log, interview_id, "chat", ADA, {"n": n}) for n in range(3)]
         going_on = process.log.append(other, "chat", ADA, {})
         for each in late:
-            refused = each.stored.exception(TIMEOUT)
+            refused = each.exception(TIMEOUT)
             assert isinstance(refused, Conflict)
             assert refused.message == "The interview's log is sealed"
         assert going_on.stored.result(TIMEOUT) > 1
