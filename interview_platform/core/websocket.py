@@ -70,6 +70,8 @@ class WebSocket:
         )
         # A list, since it is empty nearly always, and then the smallest there is.
         self._messages: list[str | bytes] = []
+        # Whether the protocol's state is OPEN: it is asked for with each message.
+        self._is_open = True
         self._max_size = max_size
         # What has arrived of a frame that is not whole yet, and how long that one is, as far as
         # is known; while the peer sends none but plain ones: whole messages and control frames.
@@ -118,7 +120,7 @@ class WebSocket:
         if self._messages and monotonic() - self._turn_began > TURN:
             gevent.sleep(0)
             self._turn_began = monotonic()
-        while not self._messages and self._protocol.state is State.OPEN:
+        while not self._messages and self._is_open:
             self._receive()
             self._turn_began = monotonic()
         return self._messages.pop(0) if self._messages else None
@@ -128,9 +130,9 @@ class WebSocket:
 
         Raises OSError where the connection is closed or breaks.
         """
-        self._check_open()
         with self._writing:
-            self._check_open()
+            if not self._is_open:
+                raise _closed()
             self._write_whole(frames)
 
     def offer(self, frames: bytes) -> bool:
@@ -139,7 +141,8 @@ class WebSocket:
         Never waits: the rest of them follows by itself, before anything else. Tells whether
         they are sent. Raises OSError where the connection is closed or breaks.
         """
-        self._check_open()
+        if not self._is_open:
+            raise _closed()
         if not self._writing.acquire(blocking=False):
             return False
         sent = 0
@@ -161,7 +164,8 @@ class WebSocket:
     def close(self) -> None:
         """Start the closing handshake; `wait` returns None within `CLOSE_TIMEOUT` seconds."""
         self.end_soon()
-        if self._protocol.state is State.OPEN:
+        if self._is_open:
+            self._is_open = False
             self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             with suppress(OSError):
                 self._flush()
@@ -177,18 +181,26 @@ class WebSocket:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _receive(self) -> None:
+        """Read, once there is something.
+
+        First others have their turn: a peer with much to say must not have the hub to itself,
+        and of most there is hardly ever something yet, so that to read first would be in vain.
+        """
         try:
-            self._wait_readable()
+            if self._decrypted is None or not self._decrypted():
+                wait(self._socket._read_event)  # type: ignore[attr-defined]
             data = self._socket.recv(RECEIVE_BYTES)
         except OSError:
             data = b""
         if not data:
+            self._is_open = False
             self.cut()
             self._protocol.receive_eof()
             return
         try:
             frames = self._take(data)
         except UnicodeDecodeError:
+            self._is_open = False
             self._protocol.fail(CloseCode.INVALID_DATA)
             frames = 1
         if self._protocol.writes:
@@ -196,15 +208,6 @@ class WebSocket:
                 self._flush()
         if delay := self._pace.owe(frames):
             gevent.sleep(delay)
-
-    def _wait_readable(self) -> None:
-        """Give others their turn, until the peer has sent something.
-
-        A peer with much to say must not have the hub to itself, and of others there is hardly
-        ever something yet: to read first would be in vain.
-        """
-        if self._decrypted is None or not self._decrypted():
-            wait(self._socket._read_event)  # type: ignore[attr-defined]
 
     def _take(self, data: bytes) -> int:
         """Take what has arrived, and return how many frames were whole with it.
@@ -254,6 +257,7 @@ class WebSocket:
 
     def _take_any(self, data: bytes) -> int:
         self._protocol.receive_data(data)
+        self._is_open = self._protocol.state is State.OPEN
         frames = self._protocol.events_received()
         for event in frames:
             if isinstance(event, Frame):
@@ -281,10 +285,6 @@ class WebSocket:
                 self._write_whole(data)
             if SEND_EOF in frames:
                 self._socket.shutdown(socket.SHUT_WR)
-
-    def _check_open(self) -> None:
-        if self._protocol.state is not State.OPEN:
-            raise OSError("the WebSocket is closed")
 
     def _write_rest(self, rest: bytes) -> None:
         try:
@@ -319,6 +319,10 @@ class WebSocket:
             self._messages.clear()
         if self._deadline is not None:
             self._deadline.kill(block=False)
+
+
+def _closed() -> OSError:
+    return OSError("the WebSocket is closed")
 
 
 def _request(environ: WSGIEnvironment) -> Request:

@@ -60,6 +60,8 @@ class Connection(Socket):  # type: ignore[misc]
         # Who it belongs to and what they may send, once it is known.
         self.person = ""
         self.allowance: Allowance | None = None
+        # Its socket in each namespace that it is in.
+        self.sockets: dict[str, str] = {}
         # Since when it is in no namespace; None while it is in one.
         self.outside_since: float | None = monotonic()
         self.packets_outside = 0
@@ -78,13 +80,22 @@ class Connection(Socket):  # type: ignore[misc]
 
     def put(self, outgoing: Outgoing) -> None:
         """Send something, soon. A client that takes too little of what it is sent is cut off."""
-        if self.closed or self._offer(outgoing):
+        if self.closed:
             return
-        if not self.queue.put(outgoing):
+        websocket = self._websocket
+        if websocket is not None and self.upgraded and not self._is_writing and not self.queue:
+            # Nothing waits before it: it may leave at once.
+            try:
+                if websocket.offer(outgoing.frames):
+                    return
+            except OSError:
+                self.cut()
+                return
+        if self.queue.put(outgoing):
+            self._wake()
+        else:
             log.info("%s: cut off, it does not read what it is sent", self.sid)
             self.cut()
-            return
-        self._wake()
 
     def poll(self) -> list[Packet]:
         """Return the packets that wait for a client that polls; waits for some.
@@ -170,17 +181,6 @@ class Connection(Socket):  # type: ignore[misc]
         elif self._pong_by is None and now >= self._ping_at:
             self._pong_by = now + self.server.ping_timeout
             self.send(Packet(PING))
-
-    def _offer(self, outgoing: Outgoing) -> bool:
-        """Send something at once if nothing waits before it; tells whether it has left."""
-        websocket = self._websocket
-        if websocket is None or self._is_writing or self.queue or not self.upgraded:
-            return False
-        try:
-            return websocket.offer(outgoing.frames)
-        except OSError:
-            self.cut()
-            return True
 
     def _wake(self) -> None:
         """Have what waits to be sent leave, by whichever way the client listens."""

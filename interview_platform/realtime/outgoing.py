@@ -58,9 +58,10 @@ class Outgoing:
     def frames(self) -> bytes:
         """As a WebSocket carries it."""
         if not self._frames:
-            frames = [_frame(_TEXT, self.text)] if self.text else []
-            frames += [_frame(_BINARY, attachment) for attachment in self.attachments]
-            self._frames = b"".join(frames)
+            frames = _frame(_TEXT, self.text) if self.text else b""
+            if self.attachments:
+                frames += b"".join([_frame(_BINARY, each) for each in self.attachments])
+            self._frames = frames
         return self._frames
 
     @property

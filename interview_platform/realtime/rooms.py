@@ -88,13 +88,13 @@ class Rooms:
         here = self._members.get(room)
         if here is None:
             return
-        if skip is None:
-            told = list(here.values())
-        elif isinstance(skip, str):
-            told = [each for socket_id, each in here.items() if socket_id != skip]
-        else:
-            told = [each for socket_id, each in here.items() if socket_id not in skip]
-        _send(told, event, data)
+        skipped = (skip,) if skip is None or isinstance(skip, str) else skip
+        outgoing = None
+        for socket_id, connection in tuple(here.items()):
+            if socket_id not in skipped:
+                if outgoing is None:
+                    outgoing = Outgoing.event(NAMESPACE, event, data)
+                connection.send(outgoing)
 
     def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
         """Send an event to the sockets of this process that follow the log; never waits."""

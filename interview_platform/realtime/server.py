@@ -121,9 +121,11 @@ class Server(socketio.Server):  # type: ignore[misc]
         self, sid: str, namespace: str | None = None, ignore_queue: bool = False
     ) -> None:
         """Tell a client that it is disconnected, and close its connection."""
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace or "/"))
+        if connection is not None:
+            connection.sockets.pop(namespace or "/", None)
         super().disconnect(sid, namespace, ignore_queue)
-        if connection := self.eio.sockets.get(eio_sid):
+        if connection is not None:
             connection.close()
 
     def drain(self) -> None:
@@ -208,7 +210,7 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, event: Incoming) -> None:
         """Answer whom an event that cannot be read leaves waiting."""
-        if self._socket_of(connection, event.namespace):
+        if event.namespace in connection.sockets:
             problem = Invalid({"payload": ["Not a packet that can be read."]})
             self._acknowledge(connection, event, self._on_failure(problem))
 
@@ -220,7 +222,11 @@ class Server(socketio.Server):  # type: ignore[misc]
         since, connection.outside_since = connection.outside_since, None
         began = monotonic()
         super()._handle_connect(eio_sid, namespace, data)
-        if not self._is_inside(connection):
+        name = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, name)
+        if sid and self.manager.is_connected(sid, name):
+            connection.sockets[name] = sid
+        if not connection.sockets:
             connection.outside_since = (since or began) + monotonic() - began
             self._release(connection)
         if connection.closing:
@@ -230,16 +236,13 @@ class Server(socketio.Server):  # type: ignore[misc]
     def _handle_disconnect(
         self, eio_sid: str, namespace: str | None, reason: str | None = None
     ) -> None:
-        super()._handle_disconnect(eio_sid, namespace, reason)
         connection = self.eio.sockets.get(eio_sid)
-        if connection is not None and not self._is_inside(connection):
+        if connection is not None:
+            connection.sockets.pop(namespace or "/", None)
+        super()._handle_disconnect(eio_sid, namespace, reason)
+        if connection is not None and not connection.sockets:
             connection.outside_since = connection.outside_since or monotonic()
             self._release(connection)
-
-    def _is_inside(self, connection: Connection) -> bool:
-        """Tell whether the connection is in a namespace."""
-        manager = self.manager
-        return any(manager.sid_from_eio_sid(connection.sid, name) for name in manager.rooms)
 
     def _release(self, connection: Connection) -> None:
         if connection.allowance is not None:
@@ -251,11 +254,12 @@ class Server(socketio.Server):  # type: ignore[misc]
         # Engine.IO forgets closed connections by and by, and trips over them until then.
         connection = self.eio.sockets.pop(eio_sid, None)
         if connection is not None:
+            connection.sockets.clear()
             self._release(connection)
 
     def _handle(self, connection: Connection, event: Incoming) -> None:
         """Have the namespace handle an event, and acknowledge it now or once it is done."""
-        sid = self._socket_of(connection, event.namespace)
+        sid = connection.sockets.get(event.namespace)
         if sid is None:
             return
         name, *arguments = event.content
@@ -271,11 +275,6 @@ class Server(socketio.Server):  # type: ignore[misc]
             )
         else:
             self._acknowledge(connection, event, answer)
-
-    def _socket_of(self, connection: Connection, namespace: str) -> str | None:
-        """Return the connection's socket in a namespace that it is connected to."""
-        sid: str | None = self.manager.sid_from_eio_sid(connection.sid, namespace)
-        return sid if sid and self.manager.is_connected(sid, namespace) else None
 
     def _trigger_event(self, event: str, namespace: str, *args: Any) -> Any:
         try:
