@@ -14,21 +14,15 @@ from ..core.promise import Promise
 from ..interviews.admission import AdmissionService
 from ..interviews.model import InterviewRef
 from ..interviews.presence import Presence, Seat
-from ..interviews.rooms import (
-    plain_room_of,
-    room_of,
-    socket_room_of,
-    staff_room_of,
-    waiting_room_of,
-    yjs_room_of,
-)
+from ..interviews.rooms import socket_room_of, waiting_room_of
 from ..telemetry.service import Consent, ConsentService
 from .acknowledgements import Acknowledgement
-from .connections import Connection, Connections, Membership
+from .connections import Connection, Connections, Membership, Waiting
 from .editing import Editing
 from .events import RoomEvent
 from .handlers import Answer, Handler, Handlers
-from .hosting import Hosted, Hosts
+from .hosted import Hosted
+from .hosting import Hosts
 from .missed import CaughtUp, Missed
 from .observing import Observing
 from .proceedings import Proceedings
@@ -92,8 +86,8 @@ class Attendance:
 
     def handlers(self) -> Handlers:
         return {
-            "joinRoom": Handler(JoinRoom, self._join, in_room=False),
-            "leaveRoom": Handler(LeaveRoom, self._leave, in_room=False),
+            "joinRoom": Handler(JoinRoom, self._join),
+            "leaveRoom": Handler(LeaveRoom, self._leave),
         }
 
     def leave(self, connection: Connection, interview_id: ObjectId, *, tell: bool = True) -> None:
@@ -101,33 +95,33 @@ class Attendance:
 
         The others are told, unless they leave as well.
         """
-        if waiting := connection.waiting.pop(interview_id, None):
-            self._rooms.leave(connection, waiting)
+        if waiting := connection.waiting.pop(str(interview_id), None):
+            self._rooms.leave(connection, waiting.rooms)
             self._rooms.forget(*waiting.rooms)
             self._presence.leave(interview_id, connection.socket_id)
-        membership = connection.joined.pop(interview_id, None)
+        membership = connection.joined.pop(str(interview_id), None)
         if membership is None:
             return
-        self._rooms.leave(connection, membership)
+        hosted = membership.hosted
+        self._rooms.leave(connection, membership.rooms)
         self._presence.leave(interview_id, connection.socket_id)
         self._observing.left(connection, interview_id)
-        hosted = self._hosts.get(interview_id)
-        if hosted and hosted.replica:
+        if hosted.replica:
             hosted.replica.plain.pop(connection.socket_id, None)
         told = _told(connection)
         try:
             entry = self._proceedings.note(
-                connection, interview_id, "system", {"event": "participant.left", **told}
+                membership, "system", {"event": "participant.left", **told}
             )
             told["id"] = str(entry.id)
         except ServiceError:
             log.warning("the log does not take that somebody has left")
         if tell:
-            self._proceedings.relay(interview_id, "userLeft", told)
+            self._rooms.say(hosted.room, "userLeft", told)
         self._let_go(interview_id, membership.rooms[-1])
 
     def leave_all(self, connection: Connection) -> None:
-        for interview_id in [*connection.joined, *connection.waiting]:
+        for interview_id in connection.places:
             self.leave(connection, interview_id)
 
     def _join(self, connection: Connection, event: JoinRoom) -> Answer:
@@ -150,18 +144,18 @@ class Attendance:
         return self._enter(connection, interview, event)
 
     def _wait(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
-        interview_id = interview.id
+        interview_id, key = interview.id, str(interview.id)
         answer = {"ok": True, "waiting": True, **_standing(connection, interview)}
-        if interview_id in connection.waiting:
-            connection.waiting[interview_id].wish = event
+        if key in connection.waiting:
+            connection.waiting[key].wish = event
             return answer
         own = waiting_room_of(interview_id, connection.socket_id)
-        membership = Membership([waiting_room_of(interview_id), own], wish=event)
-        self._rooms.listen(*membership.rooms)
-        if connection not in self._connections or interview_id in connection.waiting:
-            self._rooms.forget(*membership.rooms)
+        waiting = Waiting(interview_id, [waiting_room_of(interview_id), own], event)
+        self._rooms.listen(*waiting.rooms)
+        if connection not in self._connections or key in connection.waiting:
+            self._rooms.forget(*waiting.rooms)
             raise NotFound("The socket is gone")
-        self._begin_to_wait(connection, interview_id, membership)
+        self._begin_to_wait(connection, waiting)
         self._rooms.tell(connection, "waiting", {"interviewId": str(interview_id)})
         # Once more, as the waiting room hears that it is opened only from now on.
         now = self._admission.admit(connection.actor, interview_id)
@@ -169,26 +163,24 @@ class Attendance:
             self.let_in(connection, now)
         return answer
 
-    def _begin_to_wait(
-        self, connection: Connection, interview_id: ObjectId, membership: Membership
-    ) -> None:
-        connection.waiting[interview_id] = membership
-        self._rooms.enter(connection, membership)
-        self._presence.enter(interview_id, _seat(connection, waiting=True))
+    def _begin_to_wait(self, connection: Connection, waiting: Waiting) -> None:
+        connection.waiting[str(waiting.interview_id)] = waiting
+        self._rooms.enter(connection, waiting.rooms)
+        self._presence.enter(waiting.interview_id, _seat(connection, waiting=True))
 
     def let_in(self, connection: Connection, interview: InterviewRef) -> None:
         """Bring a socket from the waiting room into the room, and tell it so."""
-        membership = connection.waiting.pop(interview.id, None)
-        if membership is None:
+        waiting = connection.waiting.pop(str(interview.id), None)
+        if waiting is None:
             return
-        self._rooms.leave(connection, membership)
+        self._rooms.leave(connection, waiting.rooms)
         try:
-            answer = self._enter(connection, interview, membership.wish)
+            answer = self._enter(connection, interview, waiting.wish)
         except Exception:
             # The next review tries again.
-            self._begin_to_wait(connection, interview.id, membership)
+            self._begin_to_wait(connection, waiting)
             raise
-        self._rooms.forget(*membership.rooms)
+        self._rooms.forget(*waiting.rooms)
 
         def tell(done: Promise[Acknowledgement]) -> None:
             if not done.exception():
@@ -201,14 +193,14 @@ class Attendance:
 
     def _enter(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
         interview_id = event.interview_id
-        membership = _membership(connection, interview_id, event)
-        own = membership.rooms[-1]
         hosted = self._hosts.open(interview_id)
+        membership = _membership(connection, hosted, event)
+        own = membership.rooms[-1]
         self._rooms.listen(own)
         try:
             replica = self._editing.open(hosted, lambda: self._admission.starter(interview_id))
             consent = self._consents.current(interview_id)
-            entered, answer = self._take_in(connection, hosted, replica, membership, event)
+            entered, answer = self._take_in(membership, replica, event)
         except BaseException:
             self._let_go(interview_id, own)
             raise
@@ -217,7 +209,7 @@ class Attendance:
             self._let_go(interview_id, own)
             return {"ok": True, **answer, "participants": self._presence.participants(interview_id)}
         try:
-            acknowledged = self._welcome(connection, interview_id, answer)
+            acknowledged = self._welcome(membership, answer)
             # Once more, as the room hears of changes to the interview only from now on.
             self._admission.admit(connection.actor, interview_id)
         except Exception:
@@ -226,20 +218,16 @@ class Attendance:
         return acknowledged
 
     def _take_in(
-        self,
-        connection: Connection,
-        hosted: Hosted,
-        replica: Replica,
-        membership: Membership,
-        event: JoinRoom,
+        self, membership: Membership, replica: Replica, event: JoinRoom
     ) -> tuple[bool, Acknowledgement]:
         """Have the socket enter, and return whether it came in just now, and what it is told.
 
         One that is in already takes part as it asks to from now on.
         """
-        interview_id = hosted.interview_id
+        connection, hosted = membership.connection, membership.hosted
+        key = str(hosted.interview_id)
         caught_up = None
-        if event.sinceSeq is not None and interview_id not in connection.joined:
+        if event.sinceSeq is not None and key not in connection.joined:
             caught_up = self._missed.send(hosted, connection, CaughtUp(event.sinceSeq))
         with replica:
             if caught_up:
@@ -247,19 +235,20 @@ class Attendance:
             # From here on nothing waits, so that nothing falls between then and now.
             if connection not in self._connections:
                 raise NotFound("The socket is gone")
-            former = connection.joined.get(interview_id)
-            state = self._editing.state(hosted, connection, membership, event.sv)
+            former = connection.joined.get(key)
+            state = self._editing.state(membership, event.sv)
             if former:
-                self._rooms.leave(connection, former)
-            connection.joined[interview_id] = membership
-            self._rooms.enter(connection, membership)
+                self._rooms.leave(connection, former.rooms)
+            connection.joined[key] = membership
+            self._rooms.enter(connection, membership.rooms)
+            if membership.follows:
+                self._rooms.follow(connection, hosted.interview_id)
             if caught_up:
                 self._missed.send_unnumbered(hosted, connection)
         return former is None, {**state, **(caught_up.told if caught_up else {})}
 
-    def _welcome(
-        self, connection: Connection, interview_id: ObjectId, answer: Acknowledgement
-    ) -> Promise[Acknowledgement]:
+    def _welcome(self, membership: Membership, answer: Acknowledgement) -> Promise[Acknowledgement]:
+        connection, interview_id = membership.connection, membership.hosted.interview_id
         self._presence.enter(interview_id, _seat(connection, waiting=False))
         told = _told(connection)
         actor = connection.actor
@@ -270,8 +259,7 @@ class Attendance:
             "name": actor.name,
         }
         return self._proceedings.tell(
-            connection,
-            interview_id,
+            membership,
             "system",
             {"event": "participant.joined", **told},
             event="userJoined",
@@ -286,19 +274,19 @@ class Attendance:
 
     def _leave(self, connection: Connection, event: LeaveRoom) -> Answer:
         interview_id = event.interview_id
-        if interview_id not in connection.joined and interview_id not in connection.waiting:
+        if interview_id not in connection.places:
             raise Forbidden("Join the room first")
         self.leave(connection, interview_id)
         return {"ok": True}
 
 
-def _membership(connection: Connection, interview_id: ObjectId, event: JoinRoom) -> Membership:
+def _membership(connection: Connection, hosted: Hosted, event: JoinRoom) -> Membership:
     yjs = event.sync == "yjs"
-    rooms = [room_of(interview_id), (yjs_room_of if yjs else plain_room_of)(interview_id)]
+    rooms = [hosted.room, hosted.yjs_room if yjs else hosted.plain_room]
     if connection.is_staff:
-        rooms.append(staff_room_of(interview_id))
-    rooms.append(socket_room_of(interview_id, connection.socket_id))
-    return Membership(rooms, yjs=yjs, follows=event.sinceSeq is not None)
+        rooms.append(hosted.staff_room)
+    rooms.append(socket_room_of(hosted.interview_id, connection.socket_id))
+    return Membership(connection, hosted, rooms, yjs=yjs, follows=event.sinceSeq is not None)
 
 
 def _standing(connection: Connection, interview: InterviewRef) -> dict[str, Any]:

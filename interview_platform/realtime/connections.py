@@ -12,23 +12,9 @@ from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
 from ..session_log.service import log_actor
+from .hosted import Hosted
 from .outgoing import Outgoing
 from .shown import Shown
-
-
-@dataclass(slots=True, eq=False)
-class Membership:
-    """A socket's place in an interview: the rooms that it is in, and how it takes part.
-
-    `wish` is how a candidate who is not let in yet wants to join. `shown` is what an editor
-    without Yjs has before it.
-    """
-
-    rooms: list[str]
-    yjs: bool = False
-    follows: bool = False
-    wish: Any = None
-    shown: Shown | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -39,8 +25,9 @@ class Connection:
     actor: Actor
     expires_at: datetime
     send: Callable[[Outgoing], None]
-    joined: dict[ObjectId, Membership] = field(default_factory=dict)
-    waiting: dict[ObjectId, Membership] = field(default_factory=dict)
+    # By the interview's id, as the wire has it.
+    joined: dict[str, Membership] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     # Who acts, as the session log has it.
     actor_entry: RawBSONDocument = field(init=False)
 
@@ -48,8 +35,38 @@ class Connection:
         self.actor_entry = log_actor(self.actor)
 
     @property
+    def places(self) -> list[ObjectId]:
+        """The interviews that it has joined, or waits for."""
+        joined = [each.hosted.interview_id for each in self.joined.values()]
+        return joined + [each.interview_id for each in self.waiting.values()]
+
+    @property
     def is_staff(self) -> bool:
         return self.actor.role is not Role.CANDIDATE
+
+
+@dataclass(slots=True, eq=False)
+class Membership:
+    """A socket's place in an interview: the rooms that it is in, and how it takes part.
+
+    `shown` is what an editor without Yjs has before it.
+    """
+
+    connection: Connection
+    hosted: Hosted
+    rooms: list[str]
+    yjs: bool = False
+    follows: bool = False
+    shown: Shown | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A candidate's place before an interview; `wish` is how they want to join."""
+
+    interview_id: ObjectId
+    rooms: list[str]
+    wish: Any
 
 
 class Connections:

@@ -10,9 +10,9 @@ from ..core.clock import milliseconds, utcnow
 from ..interviews.presence import Presence
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import acknowledge
-from .connections import Connection
+from .connections import Connection, Membership
 from .events import RoomEvent, SocketId, bound_json, check_text
-from .handlers import Handler, Handlers
+from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
 from .rooms import Rooms
 
@@ -126,23 +126,25 @@ class Conversation:
 
     def handlers(self) -> Handlers:
         return {
-            "signal": Handler(Signal, self._signal),
-            "chatMessage": Handler(ChatMessage, self._chat),
-            "codeRun": Handler(CodeRun, self._run),
-            "bookmark": Handler(Bookmark, self._bookmark),
-            "mediaState": Handler(MediaState, self._media),
+            "signal": RoomHandler(Signal, self._signal),
+            "chatMessage": RoomHandler(ChatMessage, self._chat),
+            "codeRun": RoomHandler(CodeRun, self._run),
+            "bookmark": RoomHandler(Bookmark, self._bookmark),
+            "mediaState": RoomHandler(MediaState, self._media),
         }
 
-    def _signal(self, connection: Connection, event: Signal) -> Any:
-        interview_id, to = event.interview_id, event.to
+    def _signal(self, membership: Membership, event: Signal) -> Answer:
+        hosted, to = membership.hosted, event.to
         kept = {"signal": event.kind, "to": to or "room"}
-        entry = self._proceedings.note(connection, interview_id, "webrtc", kept)
-        data = {"socketId": connection.socket_id, "payload": event.payload}
-        room = socket_room_of(interview_id, to) if to else Audience.EVERYONE.room(interview_id)
-        self._rooms.say(room, "signal", data, skip=connection.socket_id)
+        entry = self._proceedings.note(membership, "webrtc", kept)
+        socket_id = membership.connection.socket_id
+        data = {"socketId": socket_id, "payload": event.payload}
+        room = socket_room_of(hosted.interview_id, to) if to else hosted.room
+        self._rooms.say(room, "signal", data, skip=socket_id)
         return acknowledge(entry.stored)
 
-    def _chat(self, connection: Connection, event: ChatMessage) -> Any:
+    def _chat(self, membership: Membership, event: ChatMessage) -> Answer:
+        connection = membership.connection
         now = utcnow()
         told = {
             "message": event.message,
@@ -151,8 +153,7 @@ class Conversation:
             **_who(connection),
         }
         return self._proceedings.tell(
-            connection,
-            event.interview_id,
+            membership,
             "chat",
             {"message": event.message, "socketId": connection.socket_id},
             event="chatMessage",
@@ -160,11 +161,11 @@ class Conversation:
             at=now,
         )
 
-    def _run(self, connection: Connection, event: CodeRun) -> Any:
+    def _run(self, membership: Membership, event: CodeRun) -> Answer:
+        connection = membership.connection
         now = utcnow()
         return self._proceedings.tell(
-            connection,
-            event.interview_id,
+            membership,
             "system",
             {"event": "code.run", **event.told},
             event="codeRun",
@@ -173,31 +174,31 @@ class Conversation:
             at=now,
         )
 
-    def _bookmark(self, connection: Connection, event: Bookmark) -> Any:
+    def _bookmark(self, membership: Membership, event: Bookmark) -> Answer:
         now = utcnow()
         mark = {"label": event.label, "rating": event.rating}
         return self._proceedings.tell(
-            connection,
-            event.interview_id,
+            membership,
             "system",
             {"event": "bookmark", **mark},
             event="bookmark",
-            told={**mark, **_who(connection), "timestamp": milliseconds(now)},
+            told={**mark, **_who(membership.connection), "timestamp": milliseconds(now)},
             audience=Audience.STAFF,
             at=now,
         )
 
-    def _media(self, connection: Connection, event: MediaState) -> Any:
-        devices, socket_id = event.devices, connection.socket_id
+    def _media(self, membership: Membership, event: MediaState) -> Answer:
+        interview_id = membership.hosted.interview_id
+        devices, socket_id = event.devices, membership.connection.socket_id
         changes: dict[str, Any] = dict(devices)
         if event.quality:
             changes["quality"] = event.quality.told
         if not devices:
-            self._presence.update(event.interview_id, socket_id, **changes)
+            self._presence.update(interview_id, socket_id, **changes)
             return {"ok": True}
         kept = {"event": "media.state", "socketId": socket_id, **devices}
-        entry = self._proceedings.note(connection, event.interview_id, "webrtc", kept)
-        self._presence.update(event.interview_id, socket_id, **changes)
+        entry = self._proceedings.note(membership, "webrtc", kept)
+        self._presence.update(interview_id, socket_id, **changes)
         return acknowledge(entry.stored)
 
 

@@ -18,19 +18,19 @@ from bson.raw_bson import RawBSONDocument
 from msgspec import Meta
 
 from ..core.broadcast import Message
-from ..core.errors import Forbidden, NotFound, ServiceError
+from ..core.errors import NotFound, ServiceError
 from ..core.mongo import Document as Stored
 from ..core.promise import Promise
 from ..core.workpool import Workpool
 from ..editor.service import EMPTY, MAX_UPDATE, EditorService
-from ..interviews.rooms import interview_of, plain_room_of, room_of, yjs_room_of
 from ..session_log.service import Entry, SessionLog
 from .acknowledgements import Acknowledgement, acknowledge
-from .connections import Connection, Membership
+from .connections import Membership
 from .conversation import Language
 from .events import RoomEvent, bound_json
-from .handlers import Handler, Handlers
-from .hosting import Hosted, Hosts
+from .handlers import Handlers, RoomHandler
+from .hosted import Hosted
+from .hosting import Hosts
 from .proceedings import Proceedings
 from .replica import Heard, Replica
 from .rooms import Rooms
@@ -99,9 +99,9 @@ class Editing:
 
     def handlers(self) -> Handlers:
         return {
-            "codeUpdate": Handler(CodeUpdate, self._update),
-            "awareness": Handler(Awareness, self._awareness),
-            "language": Handler(ChangeLanguage, self._language),
+            "codeUpdate": RoomHandler(CodeUpdate, self._update),
+            "awareness": RoomHandler(Awareness, self._awareness),
+            "language": RoomHandler(ChangeLanguage, self._language),
         }
 
     def open(self, hosted: Hosted, starter: Callable[[], tuple[str, str]]) -> Replica:
@@ -120,23 +120,18 @@ class Editing:
                     self._load(hosted, replica)
             return replica
 
-    def state(
-        self,
-        hosted: Hosted,
-        connection: Connection,
-        membership: Membership,
-        vector: bytes | None,
-    ) -> dict[str, Any]:
+    def state(self, membership: Membership, vector: bytes | None) -> dict[str, Any]:
         """Return what a socket that comes in is told of the document, which it holds.
 
         Raises `Invalid` for a state vector that is none.
         """
+        hosted, socket_id = membership.hosted, membership.connection.socket_id
         replica = hosted.replica
         if replica is None:
             raise NotFound("The document is gone")
         document = replica.document
         if membership.yjs:
-            replica.plain.pop(connection.socket_id, None)
+            replica.plain.pop(socket_id, None)
             update = document.since(vector)
             # Edits that are not in the log yet may have been lost with who wrote them: those
             # who have them send them again.
@@ -148,7 +143,7 @@ class Editing:
             known = document.vector(without=unsure)
             return {"language": replica.language, "update": update, "sv": known}
         base = document.base
-        membership.shown = replica.plain[connection.socket_id] = Shown(base)
+        membership.shown = replica.plain[socket_id] = Shown(base)
         return {"language": replica.language, "codeSnapshot": base.text}
 
     def tell_late(self, hosted: Hosted, entry: Stored) -> None:
@@ -187,21 +182,21 @@ class Editing:
         replica.language = replica.language or language
         replica.in_doubt = False
 
-    def _update(self, connection: Connection, event: CodeUpdate) -> Promise[Acknowledgement]:
-        hosted = self._hosts.get(event.interview_id)
-        replica = hosted.replica if hosted else None
-        if hosted is None or replica is None:
-            raise Forbidden("Join the room first")
+    def _update(self, membership: Membership, event: CodeUpdate) -> Promise[Acknowledgement]:
+        hosted, connection = membership.hosted, membership.connection
+        replica = hosted.replica
+        if replica is None:
+            raise NotFound("The document is gone")
         with replica:
             if replica.in_doubt:
                 self._load(hosted, replica)
             if event.update is not None:
-                entry, new = self._take_update(hosted, replica, connection, event)
+                entry, new = self._take_update(membership, replica, event)
             else:
-                entry, new = self._take_snapshot(hosted, replica, connection, event)
+                entry, new = self._take_snapshot(membership, replica, event)
         if new is not None:
             self._rooms.say(
-                room_of(event.interview_id),
+                hosted.room,
                 EDIT,
                 {
                     "id": str(entry.id),
@@ -213,7 +208,7 @@ class Editing:
         return acknowledge(entry.stored)
 
     def _take_update(
-        self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
+        self, membership: Membership, replica: Replica, event: CodeUpdate
     ) -> tuple[Entry, bytes | None]:
         update = event.update or b""
         document = replica.document
@@ -222,14 +217,14 @@ class Editing:
             new = self._pool.run(document.apply, update)
         else:
             new = document.apply(update)
-        return self._note(hosted, replica, connection, update), new
+        return self._note(membership, replica, update), new
 
     def _take_snapshot(
-        self, hosted: Hosted, replica: Replica, connection: Connection, event: CodeUpdate
+        self, membership: Membership, replica: Replica, event: CodeUpdate
     ) -> tuple[Entry, bytes | None]:
         text = event.codeSnapshot or ""
         document = replica.document
-        shown = connection.joined[event.interview_id].shown
+        shown = membership.shown
         # Who speaks Yjs and sends a text all the same means it as it stands.
         base = shown.base_of(text) if shown else document.base
         self._log.check_ready()
@@ -239,56 +234,51 @@ class Editing:
         else:
             new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
-        entry = self._note(hosted, replica, connection, new or EMPTY)
+        entry = self._note(membership, replica, new or EMPTY)
         if shown:
             shown.take(sent, base)
-            self._show_soon(hosted, replica)
+            self._show_soon(membership.hosted, replica)
         return entry, new
 
-    def _note(
-        self, hosted: Hosted, replica: Replica, connection: Connection, update: bytes
-    ) -> Entry:
+    def _note(self, membership: Membership, replica: Replica, update: bytes) -> Entry:
         """Log an edit that was just made; where the log refuses it, it is not made after all.
 
         Nothing waits from here until it is told: it is not in the log before.
         """
         try:
-            return self._proceedings.note(
-                connection, hosted.interview_id, "code", {"update": update}
-            )
+            return self._proceedings.note(membership, "code", {"update": update})
         except Exception:
             replica.in_doubt = True
             raise
 
-    def _awareness(self, connection: Connection, event: Awareness) -> Acknowledgement:
+    def _awareness(self, membership: Membership, event: Awareness) -> Acknowledgement:
+        connection = membership.connection
         data = {
             "socketId": connection.socket_id,
             "userId": str(connection.actor.user_id),
             "state": event.state,
         }
-        self._proceedings.relay(event.interview_id, "awareness", data, skip=connection.socket_id)
+        room = membership.hosted.room
+        self._rooms.say(room, "awareness", data, skip=connection.socket_id)
         return {"ok": True}
 
-    def _language(self, connection: Connection, event: ChangeLanguage) -> Any:
+    def _language(self, membership: Membership, event: ChangeLanguage) -> Any:
         return self._proceedings.tell(
-            connection,
-            event.interview_id,
+            membership,
             "system",
             {"event": "code.language", "language": event.language},
             event="language",
-            told={"language": event.language, "userId": str(connection.actor.user_id)},
+            told={"language": event.language, "userId": str(membership.connection.actor.user_id)},
         )
 
     def _hear_language(self, message: Message) -> None:
-        interview_id = interview_of(message.room)
-        hosted = self._hosts.get(interview_id) if interview_id else None
+        hosted = self._hosts.of_room(message.room)
         if hosted and hosted.replica:
             hosted.replica.language = message.data["language"]
         self._rooms.pass_on(message)
 
     def _hear_edit(self, message: Message) -> None:
-        interview_id = interview_of(message.room)
-        hosted = self._hosts.get(interview_id) if interview_id else None
+        hosted = self._hosts.of_room(message.room)
         if hosted is None or hosted.replica is None:
             return
         update, skip = message.data["update"], message.skip
@@ -300,8 +290,9 @@ class Editing:
 
     def _spread(self, hosted: Hosted, edit: Heard) -> None:
         """Tell the editors here of an edit that was worked in; never waits."""
-        room = yjs_room_of(hosted.interview_id)
-        self._rooms.tell_here(room, "codeUpdate", {"update": edit.update}, skip=edit.skip)
+        self._rooms.tell_here(
+            hosted.yjs_room, "codeUpdate", {"update": edit.update}, skip=edit.skip
+        )
         if hosted.replica:
             self._show_soon(hosted, hosted.replica)
 
@@ -321,7 +312,7 @@ class Editing:
             having = [each for each, shown in replica.plain.items() if not shown.show(base)]
             if len(having) < len(replica.plain):
                 self._rooms.tell_here(
-                    plain_room_of(hosted.interview_id),
+                    hosted.plain_room,
                     "codeUpdate",
                     {"codeSnapshot": base.text},
                     skip=having,

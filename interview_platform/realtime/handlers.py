@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from ..core.promise import Promise
 from .acknowledgements import Acknowledgement
-from .connections import Connection
+from .connections import Connection, Membership
+from .events import RoomEvent
 
 Answer = Acknowledgement | Promise[Acknowledgement]
 
@@ -18,13 +19,21 @@ class Handler(NamedTuple):
     """What an event's payload must be, and what is done about it.
 
     `handle` takes the socket and the payload; the acknowledgement that it returns may be
-    one to come. With `in_room` it is called for sockets alone that have joined the
-    interview's room.
+    one to come.
     """
 
     payload: type[Struct]
     handle: Callable[[Connection, Any], Answer]
-    in_room: bool = True
 
 
-Handlers = Mapping[str, Handler]
+class RoomHandler(NamedTuple):
+    """The same, of an event for sockets alone that have joined the interview's room.
+
+    `handle` takes the socket's place there.
+    """
+
+    payload: type[RoomEvent]
+    handle: Callable[[Membership, Any], Answer]
+
+
+Handlers = Mapping[str, Handler | RoomHandler]

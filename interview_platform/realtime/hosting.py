@@ -5,42 +5,19 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from threading import Lock
 
 from bson import ObjectId
 
 from ..core.broadcast import Message
-from ..interviews.rooms import room_of, staff_room_of
 from ..session_log.service import SessionLog
-from .feed import BEFORE, Feed
-from .replica import Replica
+from .feed import BEFORE
+from .hosted import Hosted
 from .rooms import Rooms
 
 # Seconds for which an interview is hosted on when nobody is left, and how many at once: who
 # loses a connection or loads a page anew is back by then, and finds the document as it is.
 LINGER = 15.0
 MOST_LINGERING = 200
-
-
-@dataclass(slots=True, eq=False)
-class Hosted:
-    """An interview of which this process has sockets, or had a moment ago.
-
-    `preparing` guards its beginning, `reading` the comparison of its feed with the log.
-    """
-
-    interview_id: ObjectId
-    feed: Feed
-    holders: int = 0
-    ready: bool = False
-    replica: Replica | None = None
-    preparing: Lock = field(default_factory=Lock)
-    reading: Lock = field(default_factory=Lock)
-    # All keyframes of the document up to this number are made.
-    keyframe: int = 0
-    looked_at: float = 0.0
-    looks: int = 0
 
 
 class Hosts:
@@ -50,6 +27,8 @@ class Hosts:
         self._rooms = rooms
         self._log = session_log
         self._hosted: dict[ObjectId, Hosted] = {}
+        # The same, by the rooms that everybody and the staff are in.
+        self._by_room: dict[str, Hosted] = {}
         # Since when nobody is left, the longest first.
         self._deserted: OrderedDict[ObjectId, float] = OrderedDict()
         rooms.pass_if(self._is_news)
@@ -60,6 +39,10 @@ class Hosts:
     def get(self, interview_id: ObjectId) -> Hosted | None:
         return self._hosted.get(interview_id)
 
+    def of_room(self, room: str) -> Hosted | None:
+        """Return the interview that this is the room of, or the staff's room."""
+        return self._by_room.get(room)
+
     def open(self, interview_id: ObjectId) -> Hosted:
         """Host an interview until it is released as often; waits for the stores.
 
@@ -67,7 +50,8 @@ class Hosts:
         """
         hosted = self._hosted.get(interview_id)
         if hosted is None:
-            hosted = self._hosted[interview_id] = Hosted(interview_id, Feed(interview_id))
+            hosted = self._hosted[interview_id] = Hosted(interview_id)
+            self._by_room[hosted.room] = self._by_room[hosted.staff_room] = hosted
         self._deserted.pop(interview_id, None)
         hosted.holders += 1
         try:
@@ -85,7 +69,7 @@ class Hosts:
         if hosted.holders:
             return
         if not hosted.ready:
-            del self._hosted[interview_id]
+            self._drop(hosted)
             return
         self._deserted[interview_id] = time.monotonic()
         if len(self._deserted) > MOST_LINGERING:
@@ -100,18 +84,24 @@ class Hosts:
                 self._end(interview_id)
 
     def _end(self, interview_id: ObjectId) -> None:
-        del self._deserted[interview_id], self._hosted[interview_id]
-        self._rooms.forget(*_rooms_of(interview_id))
+        del self._deserted[interview_id]
+        hosted = self._hosted[interview_id]
+        self._drop(hosted)
+        self._rooms.forget(hosted.room, hosted.staff_room)
+
+    def _drop(self, hosted: Hosted) -> None:
+        del self._hosted[hosted.interview_id]
+        del self._by_room[hosted.room], self._by_room[hosted.staff_room]
 
     def _prepare(self, hosted: Hosted) -> None:
         interview_id = hosted.interview_id
         # First to hear, then to read: what lies between is heard or read, and not lost.
-        self._rooms.listen(*_rooms_of(interview_id))
+        self._rooms.listen(hosted.room, hosted.staff_room)
         try:
             last = self._log.last_seq(interview_id)
             before = list(self._log.ids_since(interview_id, max(0, last - BEFORE)))
         except BaseException:
-            self._rooms.forget(*_rooms_of(interview_id))
+            self._rooms.forget(hosted.room, hosted.staff_room)
             raise
         upto = before[-1][0] if before else last
         hosted.feed.begin(upto, (str(entry_id) for _, entry_id in before))
@@ -119,10 +109,6 @@ class Hosts:
         hosted.keyframe = upto
         hosted.ready = True
 
-    def _is_news(self, interview_id: ObjectId, entry_id: str, message: Message) -> bool:
-        hosted = self._hosted.get(interview_id)
+    def _is_news(self, entry_id: str, message: Message) -> bool:
+        hosted = self._by_room.get(message.room)
         return hosted is None or hosted.feed.tells(entry_id, message)
-
-
-def _rooms_of(interview_id: ObjectId) -> tuple[str, str]:
-    return room_of(interview_id), staff_room_of(interview_id)

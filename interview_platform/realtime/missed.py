@@ -14,7 +14,7 @@ from ..core.mongo import Document
 from ..interviews.rooms import staff_room_of
 from ..session_log.service import SessionLog
 from .connections import Connection
-from .hosting import Hosted
+from .hosted import Hosted
 from .retelling import TYPES, retell
 from .rooms import Rooms
 from .tail import Tail

@@ -16,9 +16,9 @@ from ..interviews.presence import Presence
 from ..interviews.rooms import CLOSE, socket_room_of, waiting_room_of
 from .acknowledgements import acknowledge
 from .attendance import Attendance
-from .connections import Connection, Connections
+from .connections import Connection, Connections, Membership
 from .events import RoomEvent, SocketId, check_text
-from .handlers import Answer, Handler, Handlers
+from .handlers import Answer, Handler, Handlers, RoomHandler
 from .proceedings import Proceedings
 from .rooms import Rooms
 
@@ -64,8 +64,8 @@ class Moderation:
 
     def handlers(self) -> Handlers:
         return {
-            "admit": Handler(Admit, self._admit, in_room=False),
-            "remove": Handler(Remove, self._remove),
+            "admit": Handler(Admit, self._admit),
+            "remove": RoomHandler(Remove, self._remove),
         }
 
     def review(self) -> None:
@@ -78,7 +78,7 @@ class Moderation:
         present = [
             (connection, interview_id)
             for connection in self._connections
-            for interview_id in (*connection.joined, *connection.waiting)
+            for interview_id in connection.places
         ]
         if not present:
             return
@@ -88,7 +88,7 @@ class Moderation:
             if isinstance(visit, ServiceError):
                 # Where the interview is over, it is so for everyone.
                 self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))
-            elif interview_id in connection.waiting and not visit.waits:
+            elif str(interview_id) in connection.waiting and not visit.waits:
                 try:
                     self._attendance.let_in(connection, visit)
                 except ServiceError as error:
@@ -98,16 +98,15 @@ class Moderation:
         self._admission.let_in(connection.actor, event.interview_id)
         return {"ok": True}
 
-    def _remove(self, connection: Connection, event: Remove) -> Answer:
-        interview_id = event.interview_id
+    def _remove(self, membership: Membership, event: Remove) -> Answer:
+        interview_id = membership.hosted.interview_id
         person = self._presence.of_socket(interview_id, event.socketId)
         if person is None:
             raise NotFound("Nobody is here by this socket")
-        if person.role == Role.ADMIN and connection.actor.role is not Role.ADMIN:
+        if person.role == Role.ADMIN and membership.connection.actor.role is not Role.ADMIN:
             raise Forbidden("Only an admin removes an admin")
         entry = self._proceedings.note(
-            connection,
-            interview_id,
+            membership,
             "system",
             {
                 "event": "participant.removed",
@@ -135,5 +134,5 @@ class Moderation:
     def _close(self, message: Message) -> None:
         interview_id = ObjectId(message.data)
         for connection in self._connections:
-            if interview_id in connection.joined or interview_id in connection.waiting:
+            if interview_id in connection.places:
                 self._attendance.leave(connection, interview_id, tell=False)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import socketio
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from ..auth.guard import Authenticator
-from ..core.errors import BadRequest, NotFound, Unauthorized
+from ..auth.model import Role
+from ..auth.policy import RULES
+from ..core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from ..core.faults import translate
 from ..core.mongo import soon
 from . import events
 from .attendance import Attendance
 from .connections import Connection, Connections
-from .guards import check_joined, check_role
-from .handlers import Handler, Handlers
+from .handlers import Handler, Handlers, RoomHandler
 from .rooms import NAMESPACE
 from .sentinel import Sentinel
 from .tail import Tail
@@ -45,7 +47,7 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
         self._connections = connections
         self._sentinel = sentinel
         self._tail = tail
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, Handler | RoomHandler] = {}
         for group in groups:
             self._handlers.update(group)
 
@@ -67,11 +69,15 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
             raise NotFound("No such event")
         if len(payload) != 1:
             raise BadRequest("An event takes one payload")
-        check_role(connection, event)
+        if not _may_send(connection.actor.role, event):
+            raise Forbidden
         loaded = events.load(handler.payload, payload[0])
-        if handler.in_room:
-            check_joined(connection, loaded.interview_id)  # type: ignore[attr-defined]
-        return handler.handle(connection, loaded)
+        if not isinstance(handler, RoomHandler):
+            return handler.handle(connection, loaded)
+        membership = connection.joined.get(loaded.interviewId.lower())  # type: ignore[attr-defined]
+        if membership is None:
+            raise Forbidden("Join the room first")
+        return handler.handle(membership, loaded)
 
     def _connect(self, socket_id: str, auth: object) -> None:
         try:
@@ -91,3 +97,9 @@ class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
         connection = self._connections.remove(socket_id)
         if connection:
             self._attendance.leave_all(connection)
+
+
+@lru_cache(maxsize=1_000)
+def _may_send(role: Role, event: str) -> bool:
+    rule = RULES.get(f"socket.{event}")
+    return rule is not None and rule.reach(role) is not None

@@ -10,13 +10,15 @@ from msgspec import Meta
 
 from ..core.broadcast import Broadcaster
 from ..core.clock import isoformat
+from ..interviews.rooms import room_of
 from ..telemetry.model import Sample, Stretch
 from ..telemetry.service import Consent, ConsentService, GazeRecorder
 from .acknowledgements import Acknowledgement, acknowledge
-from .connections import Connection
+from .connections import Connection, Membership
 from .events import RoomEvent, bound_json
-from .handlers import Answer, Handler, Handlers
+from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
+from .rooms import Rooms
 
 MAX_SAMPLES = 600
 MAX_METRICS_BYTES = 16 * 1024
@@ -49,27 +51,30 @@ class Observing:
         self,
         *,
         proceedings: Proceedings,
+        rooms: Rooms,
         consents: ConsentService,
         gaze: GazeRecorder,
         broadcaster: Broadcaster,
     ) -> None:
         self._proceedings = proceedings
+        self._rooms = rooms
         self._consents = consents
         self._gaze = gaze
         broadcaster.on(ConsentService.TOPIC, gaze.recheck)
 
     def handlers(self) -> Handlers:
         return {
-            "eyeTracking": Handler(EyeTracking, self._observe),
-            "consent": Handler(GiveConsent, self._consent),
+            "eyeTracking": RoomHandler(EyeTracking, self._observe),
+            "consent": RoomHandler(GiveConsent, self._consent),
         }
 
     def left(self, connection: Connection, interview_id: ObjectId) -> None:
         """Take note that a socket has left the room; never waits."""
         self._gaze.end(interview_id, connection.socket_id)
 
-    def _observe(self, connection: Connection, event: EyeTracking) -> Answer:
-        whose = event.interview_id, connection.socket_id, connection.actor
+    def _observe(self, membership: Membership, event: EyeTracking) -> Answer:
+        connection, hosted = membership.connection, membership.hosted
+        whose = hosted.interview_id, connection.socket_id, connection.actor
         told: dict[str, Any]
         if event.samples is not None:
             recorded = self._gaze.record(*whose, event.samples)
@@ -79,12 +84,12 @@ class Observing:
             recorded = self._gaze.record_metrics(*whose, metrics)
             told = {"metrics": metrics}
         told["source"] = connection.socket_id
-        self._proceedings.relay(event.interview_id, "eyeTracking", told, Audience.STAFF)
+        self._rooms.say(hosted.staff_room, "eyeTracking", told)
         for stretch in recorded.alerts:
-            self._alert(connection, event.interview_id, stretch)
+            self._alert(membership, stretch)
         return acknowledge(recorded.stored)
 
-    def _alert(self, connection: Connection, interview_id: ObjectId, stretch: Stretch) -> None:
+    def _alert(self, membership: Membership, stretch: Stretch) -> None:
         told = {
             "kind": str(stretch.kind),
             "severity": str(stretch.severity),
@@ -92,8 +97,7 @@ class Observing:
             "to": stretch.end,
         }
         self._proceedings.tell(
-            connection,
-            interview_id,
+            membership,
             "eye-tracking",
             {"event": "attention.alert", **told},
             event="attentionAlert",
@@ -117,12 +121,15 @@ class Observing:
                 "userId": str(connection.actor.user_id),
                 "id": str(consent.entry_id),
             }
-            self._proceedings.relay(interview_id, "consent", told)
+            self._rooms.say(room_of(interview_id), "consent", told)
         return consent
 
-    def _consent(self, connection: Connection, event: GiveConsent) -> Acknowledgement:
+    def _consent(self, membership: Membership, event: GiveConsent) -> Acknowledgement:
         consent = self.give_consent(
-            connection, event.interview_id, gaze=event.gaze, recording=event.recording
+            membership.connection,
+            membership.hosted.interview_id,
+            gaze=event.gaze,
+            recording=event.recording,
         )
         return {"ok": True, "seq": consent.seq}
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bson import ObjectId
 
 from ..core.broadcast import Broadcaster, Message
 from ..interviews.rooms import interview_of
-from .connections import Connection, Membership
+from .connections import Connection
 from .outgoing import Outgoing
 
 NAMESPACE = "/interview"
@@ -26,7 +26,7 @@ class Rooms:
         # Who is in each room, by socket.
         self._members: dict[str, dict[str, Connection]] = {}
         self._hears: dict[str, Hears] = {}
-        self._is_news: Callable[[ObjectId, str, Message], bool] = lambda *_: True
+        self._is_news: Callable[[str, Message], bool] = lambda *_: True
         # Those who are told the ids of log entries, by interview and socket.
         self._following: dict[ObjectId, dict[str, Connection]] = {}
         broadcaster.deliver_to(self._deliver)
@@ -38,9 +38,9 @@ class Rooms:
         """
         self._hears[event] = hears
 
-    def pass_if(self, is_news: Callable[[ObjectId, str, Message], bool]) -> None:
-        """Have `is_news(interview_id, entry_id, message)` decide what reaches this process's
-        sockets of events that are log entries; it must not wait."""
+    def pass_if(self, is_news: Callable[[str, Message], bool]) -> None:
+        """Have `is_news(entry_id, message)` decide what reaches this process's sockets of
+        events that are log entries; it must not wait."""
         self._is_news = is_news
 
     def listen(self, *rooms: str) -> None:
@@ -51,19 +51,21 @@ class Rooms:
         """Take back what `listen` did."""
         self._broadcaster.unsubscribe(*rooms)
 
-    def enter(self, connection: Connection, membership: Membership) -> None:
-        """Have the socket enter the rooms of `membership`; never waits."""
-        socket_id = connection.socket_id
-        for room in membership.rooms:
-            self._members.setdefault(room, {})[socket_id] = connection
-            if membership.follows and (interview_id := interview_of(room)):
-                self._following.setdefault(interview_id, {})[socket_id] = connection
+    def enter(self, connection: Connection, rooms: Iterable[str]) -> None:
+        """Have the socket enter `rooms`; never waits."""
+        for room in rooms:
+            self._members.setdefault(room, {})[connection.socket_id] = connection
 
-    def leave(self, connection: Connection, membership: Membership) -> None:
-        for room in membership.rooms:
+    def leave(self, connection: Connection, rooms: Iterable[str]) -> None:
+        """Take back what `enter` did, and `follow`; never waits."""
+        for room in rooms:
             _remove(self._members, room, connection)
             if interview_id := interview_of(room):
                 _remove(self._following, interview_id, connection)
+
+    def follow(self, connection: Connection, interview_id: ObjectId) -> None:
+        """Tell the socket positions and ids of the interview's log; never waits."""
+        self._following.setdefault(interview_id, {})[connection.socket_id] = connection
 
     def say(self, room: str, event: str, data: Any, *, skip: str | None = None) -> None:
         """Send an event to every socket in `room` but `skip`, on every process; never waits."""
@@ -141,11 +143,8 @@ class Rooms:
     def _deliver(self, message: Message) -> None:
         data = message.data
         entry_id = data.get("id") if isinstance(data, dict) else None
-        if entry_id is not None:
-            interview_id = interview_of(message.room)
-            if interview_id and not self._is_news(interview_id, entry_id, message):
-                return
-        self.take(message)
+        if entry_id is None or self._is_news(entry_id, message):
+            self._hears.get(message.event, self.pass_on)(message)
 
 
 def _send(connections: Sequence[Connection], event: str, data: Any) -> None:

@@ -79,7 +79,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     parts.presence.deliver_to(rooms.tell_here)
     hosts = Hosts(rooms, session_log)
     Numbering(session_log, rooms, hosts)
-    proceedings = Proceedings(session_log, rooms, hosts)
+    proceedings = Proceedings(session_log, rooms)
     editing = Editing(
         editor=parts.editor,
         session_log=session_log,
@@ -93,6 +93,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     )
     observing = Observing(
         proceedings=proceedings,
+        rooms=rooms,
         consents=parts.consents,
         gaze=parts.gaze,
         broadcaster=broadcaster,

@@ -14,7 +14,8 @@ from ..core.mongo import Document, describe
 from ..editor.service import KEYFRAME_EVERY, EditorService
 from ..session_log.service import SessionLog
 from .editing import Editing
-from .hosting import Hosted, Hosts
+from .hosted import Hosted
+from .hosting import Hosts
 from .retelling import retell
 from .rooms import Rooms
 

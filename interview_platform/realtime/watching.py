@@ -45,7 +45,7 @@ class Watching:
         self._away = False
 
     def handlers(self) -> Handlers:
-        return {"watchDashboard": Handler(WatchDashboard, self._watch, in_room=False)}
+        return {"watchDashboard": Handler(WatchDashboard, self._watch)}
 
     def _watch(self, connection: Connection, event: WatchDashboard) -> Answer:
         with self._lock:
