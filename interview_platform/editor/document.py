@@ -61,8 +61,7 @@ class Document:
         document = cls()
         given = list(states)
         for state in given:
-            with document._restoring():
-                document._doc.apply_update(state)
+            document._try(partial(document._doc.apply_update, state))
         # One is what would be made of the document, and that takes as long as reading it.
         document._survey(given[0] if len(given) == 1 else None)
         return document
@@ -222,11 +221,10 @@ class Document:
         self._halves.check(content, self._clocks)
         if not content.structs:
             return
-        inserted = sum(
-            len(struct.text.encode())
-            for struct in content.structs
-            if struct.text and struct.clock + struct.length > self._clocks.get(struct.client, 0)
-        )
+        inserted = 0
+        for client, clock, length, text, _, _ in content.structs:
+            if text and clock + length > self._clocks.get(client, 0):
+                inserted += len(text.encode())
         if not self._has_room_for(inserted) and not self._fits(update):
             raise _text_too_large()
         self._check_weight(len(update))
@@ -234,10 +232,12 @@ class Document:
     def _is_grounded(self, content: Update) -> bool:
         """Tell whether all that `content` rests on is here."""
         ends = ends_with(content.structs, self._clocks)
-        return ends is not None and all(
-            clock + length <= (ends.get(client) or self._clocks.get(client, 0))
-            for client, clock, length in content.deletions
-        )
+        if ends is None:
+            return False
+        for client, clock, length in content.deletions:
+            if clock + length > (ends.get(client) or self._clocks.get(client, 0)):
+                return False
+        return True
 
     def _apply(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
@@ -265,13 +265,14 @@ class Document:
     def _work_in(self, update: bytes, content: Update) -> bytes | None:
         change = partial(self._doc.apply_update, update)
         known = self._clocks
-        if content.structs and all(
-            struct.clock >= known.get(struct.client, 0) for struct in content.structs
-        ):
-            # All of it is new: nobody has to watch what it changes.
-            with self._restoring():
-                change()
-            return self._note(update, content)
+        for struct in content.structs:
+            if struct.clock < known.get(struct.client, 0):
+                break
+        else:
+            if content.structs:
+                # All of it is new: nobody has to watch what it changes.
+                self._try(change)
+                return self._note(update, content)
         return self._note(self._safely(change))
 
     def _catch_up(self) -> Iterator[bytes]:
@@ -293,17 +294,15 @@ class Document:
         # For this change alone: the library never lets go of a document that is observed.
         subscription = doc.observe(lambda event: changes.append(event.update))
         try:
-            with self._restoring():
-                change()
+            self._try(change)
         finally:
             doc.unobserve(subscription)
         return changes[0] if changes and changes[0] != EMPTY else None
 
-    @contextmanager
-    def _restoring(self) -> Iterator[None]:
-        """Have a change that fails leave the document as it was, and raise `Invalid`."""
+    def _try(self, change: Callable[[], None]) -> None:
+        """Make a change; one that fails leaves the document as it was, and raises `Invalid`."""
         try:
-            yield
+            change()
         except ValueError as error:
             raise Invalid({"update": ["Not a Yjs update."]}) from error
         except BaseException as error:

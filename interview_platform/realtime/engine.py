@@ -83,7 +83,12 @@ class Connection(Socket):  # type: ignore[misc]
         if self.closed:
             return
         websocket = self._websocket
-        if websocket is not None and self.upgraded and not self._is_writing and not self.queue:
+        if (
+            websocket is not None
+            and self.upgraded
+            and not self._is_writing
+            and not self.queue.packets
+        ):
             # Nothing waits before it: it may leave at once.
             try:
                 if websocket.offer(outgoing.frames):
@@ -105,7 +110,7 @@ class Connection(Socket):  # type: ignore[misc]
         """
         if self._polled is not None:
             raise EngineIOError("polled twice at once")
-        if not self.queue and not self.closed:
+        if not self.queue.packets and not self.closed:
             self._polled = Event()
             try:
                 if not self._polled.wait(self.server.ping_interval + self.server.ping_timeout):

@@ -35,6 +35,10 @@ class Told(NamedTuple):
     at: float
 
 
+# One that this process wrote is neither waited for nor late.
+_WROTE = Told(None, own=True, at=0.0)
+
+
 class Feed:
     """What this process has told of one interview."""
 
@@ -42,7 +46,7 @@ class Feed:
         self.interview_id = interview_id
         self.upto = 0
         self.positioned = 0
-        self._told: OrderedDict[str, Told] = OrderedDict()
+        self._told: dict[str, Told] = {}
         # Entries that are stored, beyond one that is not known yet.
         self._ahead: dict[int, str] = {}
         self._late: OrderedDict[str, None] = OrderedDict()
@@ -59,7 +63,7 @@ class Feed:
 
     def wrote(self, entry_id: ObjectId) -> None:
         """Note an entry that this process writes; what is told of it is told by `tells`."""
-        self._told[str(entry_id)] = Told(None, own=True, at=time.monotonic())
+        self._told[str(entry_id)] = _WROTE
 
     def tells(self, entry_id: str, message: Message) -> bool:
         """Tell whether `message` is news, and note that it is told now."""
@@ -73,11 +77,14 @@ class Feed:
     def stored(self, entry_id: ObjectId, seq: int) -> None:
         """Note the number of an entry that was told here or written by this process, or of
         which nothing is told."""
-        if seq <= self.upto:
-            self._told.pop(str(entry_id), None)
+        if seq > self.upto + 1:
+            self._ahead[seq] = str(entry_id)
             return
-        self._ahead[seq] = str(entry_id)
-        self._go_on()
+        self._told.pop(str(entry_id), None)
+        if seq > self.upto:
+            self.upto = seq
+            if self._ahead:
+                self._go_on()
 
     def failed(self, entry_id: ObjectId) -> None:
         """Note that an entry of this process is not stored, and will not be."""

@@ -97,17 +97,15 @@ class Incoming:
     def _place(self) -> None:
         unplaced = dict(enumerate(self._attachments))
 
-        def place(value: Any) -> Any:
-            if isinstance(value, list):
-                return [place(item) for item in value]
-            if not isinstance(value, dict):
-                return value
-            if "_placeholder" in value:
-                return unplaced.pop(value["num"])
-            return {key: place(item) for key, item in value.items()}
+        def place(parent: Any) -> None:
+            for key, value in parent.items() if isinstance(parent, dict) else enumerate(parent):
+                if isinstance(value, dict) and "_placeholder" in value:
+                    parent[key] = unplaced.pop(value["num"])
+                elif isinstance(value, dict | list):
+                    place(value)
 
         try:
-            self.content = place(self.content)
+            place(self.content)
         except (KeyError, TypeError) as error:
             raise ValueError("a placeholder without an attachment of its own") from error
         if unplaced:

@@ -27,21 +27,18 @@ class Outbox:
     `sent`. A single packet is taken whatever its size, if nothing else waits.
     """
 
-    __slots__ = ("_bytes", "_packets", "_taken")
+    __slots__ = ("_bytes", "_taken", "packets")
 
     def __init__(self) -> None:
         # A list, since most of these are empty most of the time.
-        self._packets: list[Outgoing] = []
+        self.packets: list[Outgoing] = []
         self._bytes = 0
         self._taken = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._packets)
 
     def put(self, packet: Outgoing) -> bool:
         """Add a packet; False where there is no room for it."""
         size = packet.size
-        waiting = len(self._packets) + self._taken
+        waiting = len(self.packets) + self._taken
         crowded = 2 * waiting >= MAX_PACKETS or 2 * (self._bytes + size) >= MAX_BYTES
         if waiting and crowded:
             if _drops(packet):
@@ -49,19 +46,19 @@ class Outbox:
             if waiting >= MAX_PACKETS or self._bytes + size > MAX_BYTES:
                 return False
         self._bytes += size
-        self._packets.append(packet)
+        self.packets.append(packet)
         return True
 
     def take(self, most_bytes: int = MAX_BYTES) -> list[Outgoing]:
         """Take out the first packets, at least one and about `most_bytes`, if there are any."""
         count = size = 0
-        for packet in self._packets:
+        for packet in self.packets:
             if size >= most_bytes:
                 break
             size += packet.size
             count += 1
-        taken = self._packets[:count]
-        del self._packets[:count]
+        taken = self.packets[:count]
+        del self.packets[:count]
         self._taken += count
         return taken
 

@@ -25,12 +25,15 @@ _ACK, _BINARY_ACK = b"43", b"46%d-"
 class Outgoing:
     """A text, and the attachments that belong to it."""
 
-    __slots__ = ("_frames", "attachments", "text")
+    __slots__ = ("attachments", "frames", "text")
 
     def __init__(self, text: bytes, attachments: Sequence[bytes] = ()) -> None:
         self.text = text
         self.attachments = attachments
-        self._frames = b""
+        # As a WebSocket carries it.
+        self.frames = _frame(_TEXT, text) if text else b""
+        if attachments:
+            self.frames += b"".join([_frame(_BINARY, each) for each in attachments])
 
     @classmethod
     def event(cls, namespace: str, name: str, data: Any) -> Outgoing:
@@ -52,17 +55,7 @@ class Outgoing:
     @property
     def size(self) -> int:
         """About what it takes while it waits, in bytes."""
-        return 128 + len(self.text) + sum(map(len, self.attachments))
-
-    @property
-    def frames(self) -> bytes:
-        """As a WebSocket carries it."""
-        if not self._frames:
-            frames = _frame(_TEXT, self.text) if self.text else b""
-            if self.attachments:
-                frames += b"".join([_frame(_BINARY, each) for each in self.attachments])
-            self._frames = frames
-        return self._frames
+        return 128 + len(self.frames)
 
     @property
     def packets(self) -> list[Packet]:

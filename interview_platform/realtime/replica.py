@@ -46,11 +46,13 @@ class Replica:
 
     def __enter__(self) -> Self:
         self._lock.acquire()
-        self._catch_up()
+        if self._heard:
+            self._catch_up()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._catch_up()
+        if self._heard:
+            self._catch_up()
         self._lock.release()
 
     def hear(self, update: bytes, skip: str | None = None) -> None:

@@ -25,8 +25,8 @@ MAX_DEPTH = 64
 
 # What keeps erased content from being guessed by its hash, in bytes.
 SALT_BYTES = 16
-# What a document weighs beside its actor and its data, roughly, in bytes.
-_FRAME = 240
+# What a document weighs beside its data, roughly, in bytes.
+_FRAME = 400
 
 
 class Event(NamedTuple):
@@ -50,16 +50,16 @@ class Entry:
     def __init__(
         self,
         interview_id: ObjectId,
-        type: str,  # noqa: A002
+        kind: str,
         actor: Mapping[str, Any] | None,
         data: Mapping[str, Any],
         at: datetime | None = None,
     ) -> None:
-        frozen_actor = None if actor is None else _freeze("actor", actor)
-        frozen_data = _freeze("data", data)
-        size = _FRAME + len(frozen_data.raw)
-        if frozen_actor is not None:
-            size += len(frozen_actor.raw)
+        # Exactly: of a class as abstract as this one, to ask for its kind takes long.
+        if actor is not None and type(actor) is not RawBSONDocument:
+            actor = _freeze("actor", actor)
+        frozen = _freeze("data", data)
+        size = _FRAME + len(frozen.raw)
         if size > MAX_BYTES:
             raise TooLarge(f"An event holds at most {MAX_BYTES} bytes")
         now = utcnow()
@@ -69,10 +69,10 @@ class Entry:
         self.document: Document = {
             "_id": self.id,
             "interview": interview_id,
-            "type": type,
+            "type": kind,
             "timestamp": at or now,
-            "actor": frozen_actor,
-            "data": frozen_data,
+            "actor": actor,
+            "data": frozen,
             "salt": os.urandom(SALT_BYTES),
             "createdAt": now,
         }
@@ -94,9 +94,6 @@ def log_actor(actor: Actor) -> RawBSONDocument:
 
 def _freeze(field: str, content: Mapping[str, Any]) -> RawBSONDocument:
     """Encode `content` once and for all."""
-    # Exactly: of a class as abstract as this one, to ask for its kind takes long.
-    if type(content) is RawBSONDocument:
-        return content
     try:
         raw = encode(content)
     except RecursionError as error:
