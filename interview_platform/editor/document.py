@@ -10,7 +10,7 @@ from secrets import randbits
 from pycrdt import Doc, Text, merge_updates
 
 from ..core.errors import Conflict, Invalid, TooLarge
-from .edits import Delta, Edit, Edits, edits_between, edits_in_bytes, edits_of, transformed
+from .edits import Edit, Edits, edits_between, edits_in_bytes, edits_of, transformed
 from .halves import Halves
 from .keystroke import Keystroke
 from .order import ends_with
@@ -48,7 +48,7 @@ class Document:
         # Updates that came before what they rest on. The library would keep them as well, but
         # mixes them into the states and the changes that it tells, and loses some on the way.
         self._early: dict[bytes, Update] = {}
-        self._tell: Callable[[bytes, Delta], None] | None = None
+        self._tell: Callable[[bytes, Edits], None] | None = None
         self.history = History()
         self._begin()
 
@@ -173,8 +173,8 @@ class Document:
         return self._note(new)
 
     @contextmanager
-    def watched(self, tell: Callable[[bytes, Delta], None]) -> Iterator[None]:
-        """Have `tell` called with each update that is worked in meanwhile, and the text's change.
+    def watched(self, tell: Callable[[bytes, Edits], None]) -> Iterator[None]:
+        """Have `tell` called with each update that is worked in meanwhile, and what it edits.
 
         Updates that change nothing of the text are left out.
         """
@@ -241,25 +241,26 @@ class Document:
 
     def _apply(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
-        if self._tell is None:
-            if not self.history.is_kept:
-                return self._work_in(update, content)
-            if self._ascii and (key := Keystroke.of(content, self._text, self._clocks)):
-                new = self._work_in(update, content)
-                self.history.record(key.change())
-                return new
-        deltas: list[Delta] = []
-        # The library's own subscription: what it makes of an event beside the change costs
-        # more than working in a keystroke.
-        subscription = self._text.integrated.observe(lambda event: deltas.append(event.delta))
-        try:
+        if self._tell is None and not self.history.is_kept:
+            return self._work_in(update, content)
+        made: list[Edits] = []
+        if self._ascii and (key := Keystroke.of(content, self._text, self._clocks)):
             new = self._work_in(update, content)
-        finally:
-            subscription.drop()
-        for delta in deltas:
-            if self._tell:
-                self._tell(update, delta)
-            self.history.record(edits_of(delta))
+            made.append(key.change())
+        else:
+            # The library's own subscription: what it makes of an event beside the change
+            # costs more than working in a keystroke.
+            subscription = self._text.integrated.observe(
+                lambda event: made.append(edits_of(event.delta))
+            )
+            try:
+                new = self._work_in(update, content)
+            finally:
+                subscription.drop()
+        for edits in made:
+            if self._tell and edits:
+                self._tell(update, edits)
+            self.history.record(edits)
         return new
 
     def _work_in(self, update: bytes, content: Update) -> bytes | None:

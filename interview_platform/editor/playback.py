@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ..core.errors import Invalid
 from ..core.mongo import Document as Stored
 from .document import MAX_STATE, Document
-from .edits import Delta, edits_between, edits_in_bytes
+from .edits import Edits, edits_between, edits_in_bytes
 from .statistics import Statistics
 from .update import units
 
@@ -124,8 +124,9 @@ class Playback:
         elif "codeSnapshot" in data:
             text = data["codeSnapshot"]
             self.document = Document.written(text)
-            if delta := _delta(self._text.decode(), text):
-                self._follow(entry, delta)
+            old = self._text.decode()
+            if edits := edits_in_bytes(edits_between(old, text), old):
+                self._follow(entry, edits)
 
     def _work_in(self, entry: Stored, update: bytes) -> None:
         """Work in an edit, and those before it that rest on it."""
@@ -133,57 +134,36 @@ class Playback:
         self.document.apply(update, trusted=True)
         self._early = {early: self._entries[early] for early in self.document.early}
 
-    def _change(self, update: bytes, delta: Delta) -> None:
-        """Follow a change of the text by an edit that is worked in."""
-        self._follow(self._entries[update], delta)
+    def _change(self, update: bytes, edits: Edits) -> None:
+        """Follow a change of the text by an update that is worked in."""
+        self._follow(self._entries[update], edits)
 
-    def _follow(self, entry: Stored, delta: Delta) -> None:
+    def _follow(self, entry: Stored, edits: Edits) -> None:
         """Follow a change of the text."""
-        deleted = self._rewrite(delta)
+        deleted = self._rewrite(edits)
         actor = entry.get("actor")
         person = str(actor["userId"]) if actor else None
-        at = 0
-        for step in delta:
-            if "retain" in step:
-                at += step["retain"]
-                continue
-            length = len(step["insert"].encode()) if "insert" in step else -step["delete"]
+        shift = 0
+        for start, stop, text in edits:
+            at = start + shift
+            end = at + len(text)
             for other, place in self.cursors.items():
                 if place > at:
-                    self.cursors[other] = max(at, place + length)
-            at += max(0, length)
+                    self.cursors[other] = max(end, place + len(text) - (stop - start))
+            shift += len(text) - (stop - start)
             if person:
-                self.cursors[person] = at
+                self.cursors[person] = end
         if actor:
-            self.statistics.count_edit(entry, delta, deleted)
+            self.statistics.count_edit(entry, edits, deleted)
 
-    def _rewrite(self, delta: Delta) -> int:
+    def _rewrite(self, edits: Edits) -> int:
         """Bring the text up to date, and return how many characters are gone."""
-        text, pieces, at, deleted = self._text, [], 0, 0
-        for step in delta:
-            if "insert" in step:
-                pieces.append(step["insert"].encode())
-            elif "retain" in step:
-                pieces.append(text[at : at + step["retain"]])
-                at += step["retain"]
-            else:
-                deleted += len(text[at : at + step["delete"]].decode())
-                at += step["delete"]
-        pieces.append(text[at:])
+        old, at, deleted = self._text, 0, 0
+        pieces: list[bytes] = []
+        for start, stop, text in edits:
+            pieces += (old[at:start], text)
+            deleted += len(old[start:stop].decode())
+            at = stop
+        pieces.append(old[at:])
         self._text = b"".join(pieces)
         return deleted
-
-
-def _delta(old: str, new: str) -> Delta:
-    """Return what turns `old` into `new`."""
-    delta: Delta = []
-    at = 0
-    for start, stop, text in edits_in_bytes(edits_between(old, new), old):
-        if start > at:
-            delta.append({"retain": start - at})
-        if text:
-            delta.append({"insert": text.decode()})
-        if stop > start:
-            delta.append({"delete": stop - start})
-        at = stop
-    return delta

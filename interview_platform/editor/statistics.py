@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from ..core.mongo import Document as Stored
-from .edits import Delta
+from .edits import Edits
 
 # An insert of more characters than this is no typing.
 PASTE = 200
@@ -50,16 +50,16 @@ class Statistics:
         """Return the statistics as they can be stored."""
         return asdict(self)
 
-    def count_edit(self, entry: Stored, delta: Delta, deleted: int) -> None:
-        """Count an edit that changed the text by `delta` and deleted so many characters."""
+    def count_edit(self, entry: Stored, edits: Edits, deleted: int) -> None:
+        """Count what somebody edited at once, and that it deleted so many characters."""
         actor = entry["actor"]
         person = self.people.setdefault(str(actor["userId"]), Person())
         person.name = actor.get("name") or person.name
         person.edits += 1
         person.deleted += deleted
-        person.inserted += sum(len(step["insert"]) for step in delta if "insert" in step)
+        person.inserted += sum(len(edit.text.decode()) for edit in edits)
         at = entry["timestamp"]
-        length = _longest_insert(delta)
+        length = _longest_insert(edits)
         if length > PASTE and len(person.pastes) < MAX_LISTED:
             person.pastes.append({"seq": entry["seq"], "at": at, "length": length})
         if self.edited_at and at - self.edited_at > IDLE and len(self.idle) < MAX_LISTED:
@@ -82,12 +82,12 @@ class Statistics:
             )
 
 
-def _longest_insert(delta: Delta) -> int:
-    longest = length = 0
-    for step in delta:
-        if "insert" in step:
-            length += len(step["insert"])
-            longest = max(longest, length)
-        elif step.get("retain", 0) >= _BY_CHANCE:
+def _longest_insert(edits: Edits) -> int:
+    longest = length = at = 0
+    for start, stop, text in edits:
+        if start - at >= _BY_CHANCE:
             length = 0
+        length += len(text.decode())
+        longest = max(longest, length)
+        at = stop
     return longest
