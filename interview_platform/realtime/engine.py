@@ -72,6 +72,8 @@ class Connection(Socket):  # type: ignore[misc]
         self._pong_by: float | None = None
         self._websocket: WebSocket | None = None
         self._is_writing = False
+        # Whether something that it sent is being handled, before the next is read.
+        self._is_handling = False
         self._polled: Event | None = None
 
     def send(self, pkt: Packet) -> None:
@@ -177,14 +179,18 @@ class Connection(Socket):  # type: ignore[misc]
         """See to whatever is due at `now`: a ping, or an end; never waits."""
         if self.closing:
             return
+        if self._is_handling and self._pong_by is not None:
+            # What has come meanwhile is not read yet, the answer to the ping among that.
+            self._pong_by = now + self.server.ping_timeout
         if self._websocket is not None and self._websocket.stalled > STALL_TIMEOUT:
             self.cut()
         elif self.outside_since is not None and now - self.outside_since > JOIN_WITHIN:
             gevent.spawn(self.close)
         elif self._pong_by is not None and now > self._pong_by:
             gevent.spawn(self.close, reason=self.server.reason.PING_TIMEOUT)
-        elif self._pong_by is None and now >= self._ping_at:
-            self._pong_by = now + self.server.ping_timeout
+        elif now >= self._ping_at:
+            self._ping_at = now + self.server.ping_interval
+            self._pong_by = self._pong_by or now + self.server.ping_timeout
             self.send(Packet(PING))
 
     def _wake(self) -> None:
@@ -222,7 +228,9 @@ class Connection(Socket):  # type: ignore[misc]
             return
         self._wake()
         while (message := websocket.wait()) is not None:
+            self._is_handling = True
             self.receive(message)
+            self._is_handling = False
         self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
 
     def _upgrade(self, websocket: WebSocket) -> bool:

@@ -39,8 +39,8 @@ class Bare(socketio.Namespace):  # type: ignore[misc]
         for number in range(count):
             self.emit("part", f"{number}{'x' * size}", to=sid)
 
-    def on_nap(self, sid: str) -> str:
-        gevent.sleep(0.3)
+    def on_nap(self, sid: str, seconds: float = 0.3) -> str:
+        gevent.sleep(seconds)
         return "rested"
 
     def on_later(self, sid: str, name: str) -> Promise[Any]:

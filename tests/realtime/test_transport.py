@@ -253,3 +253,14 @@ def test_peers_that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
         wait_until(lambda: live.state()["greenlets"] <= before)
         for connection in silent + stuck:
             reset(connection)
+
+
+def test_who_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path) -> None:
+    with serve(tmp_path, PING_SECONDS="1") as live, hanging_up(live.joined()) as connection:
+        connection.send('42/bare,1["nap",5]')
+        heard = []
+        while (packet := connection.recv()) != '43/bare,1["rested"]':
+            heard.append(packet)
+            connection.send("3")
+        # Clients take a server for dead as well that does not ask for signs of life.
+        assert heard.count("2") >= 3
