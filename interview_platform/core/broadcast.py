@@ -110,9 +110,8 @@ class Broadcaster:
 
     def tell_others(self, room: str, event: str, data: Any, skip: str | None = None) -> None:
         """Say `event` in `room` as `publish` does, but not in this process."""
-        channel = self._rooms + room
-        if self._quiet.get(channel, 0.0) <= monotonic():
-            self._send(channel, [event, data, skip])
+        if self.others_hear(room):
+            self._send(self._rooms + room, [event, data, skip])
             self.published += 1
 
     def others_hear(self, room: str) -> bool:

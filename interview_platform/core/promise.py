@@ -58,13 +58,11 @@ class Promise(Generic[T]):
 
     def set_result(self, value: T) -> None:
         self._outcomes.append((value, None))
-        if self._callbacks:
-            self._call_back()
+        self._call_back()
 
     def set_exception(self, error: Exception) -> None:
         self._outcomes.append((None, error))
-        if self._callbacks:
-            self._call_back()
+        self._call_back()
 
     def _call_back(self) -> None:
         """Call whoever waits; of several threads that do, each callback is one's."""

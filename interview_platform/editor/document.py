@@ -232,12 +232,10 @@ class Document:
     def _is_grounded(self, content: Update) -> bool:
         """Tell whether all that `content` rests on is here."""
         ends = ends_with(content.structs, self._clocks)
-        if ends is None:
-            return False
-        for client, clock, length in content.deletions:
-            if clock + length > (ends.get(client) or self._clocks.get(client, 0)):
-                return False
-        return True
+        return ends is not None and all(
+            clock + length <= (ends.get(client) or self._clocks.get(client, 0))
+            for client, clock, length in content.deletions
+        )
 
     def _apply(self, update: bytes, content: Update) -> bytes | None:
         """Work in an update that rests on what is here, and return what of it was new."""
@@ -266,14 +264,12 @@ class Document:
     def _work_in(self, update: bytes, content: Update) -> bytes | None:
         change = partial(self._doc.apply_update, update)
         known = self._clocks
-        for struct in content.structs:
-            if struct.clock < known.get(struct.client, 0):
-                break
-        else:
-            if content.structs:
-                # All of it is new: nobody has to watch what it changes.
-                self._try(change)
-                return self._note(update, content)
+        if content.structs and all(
+            struct.clock >= known.get(struct.client, 0) for struct in content.structs
+        ):
+            # All of it is new: nobody has to watch what it changes.
+            self._try(change)
+            return self._note(update, content)
         return self._note(self._safely(change))
 
     def _catch_up(self) -> Iterator[bytes]:

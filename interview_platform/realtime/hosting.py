@@ -110,5 +110,5 @@ class Hosts:
         hosted.ready = True
 
     def _is_news(self, entry_id: str, message: Message) -> bool:
-        hosted = self._by_room.get(message.room)
+        hosted = self.of_room(message.room)
         return hosted is None or hosted.feed.tells(entry_id, message)

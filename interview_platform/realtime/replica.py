@@ -46,13 +46,11 @@ class Replica:
 
     def __enter__(self) -> Self:
         self._lock.acquire()
-        if self._heard:
-            self._catch_up()
+        self._catch_up()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._heard:
-            self._catch_up()
+        self._catch_up()
         self._lock.release()
 
     def hear(self, update: bytes, skip: str | None = None) -> None:

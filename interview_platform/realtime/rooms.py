@@ -91,12 +91,8 @@ class Rooms:
         if here is None:
             return
         skipped = (skip,) if skip is None or isinstance(skip, str) else skip
-        outgoing = None
-        for socket_id, connection in tuple(here.items()):
-            if socket_id not in skipped:
-                if outgoing is None:
-                    outgoing = Outgoing.event(NAMESPACE, event, data)
-                connection.send(outgoing)
+        told = [each for socket_id, each in here.items() if socket_id not in skipped]
+        _send(told, event, data)
 
     def tell_followers(self, interview_id: ObjectId, event: str, data: Any) -> None:
         """Send an event to the sockets of this process that follow the log; never waits."""
@@ -144,7 +140,7 @@ class Rooms:
         data = message.data
         entry_id = data.get("id") if isinstance(data, dict) else None
         if entry_id is None or self._is_news(entry_id, message):
-            self._hears.get(message.event, self.pass_on)(message)
+            self.take(message)
 
 
 def _send(connections: Sequence[Connection], event: str, data: Any) -> None:

@@ -254,7 +254,6 @@ class Server(socketio.Server):  # type: ignore[misc]
         # Engine.IO forgets closed connections by and by, and trips over them until then.
         connection = self.eio.sockets.pop(eio_sid, None)
         if connection is not None:
-            connection.sockets.clear()
             self._release(connection)
 
     def _handle(self, connection: Connection, event: Incoming) -> None:

@@ -45,8 +45,6 @@ class Log:
     sealed: bool = False
     # Queued, or with a thread.
     busy: bool = False
-    # Whether it was written to since it was last looked at for being forgotten.
-    used: bool = True
 
     @property
     def has_silent_rivals(self) -> bool:
@@ -102,10 +100,9 @@ class Backlog:
         with self._lock:
             if not self.has_room_for(size):
                 raise Unavailable("The session log cannot be written, try again")
-            log = self._logs.get(interview_id) or self._begin(interview_id)
+            log = self._find(interview_id)
             if log.sealed:
                 raise sealed_error()
-            log.used = True
             self.waiting += 1
             self._bytes += size
             log.waiting.append(entry)
@@ -208,9 +205,7 @@ class Backlog:
         with self._lock:
             for log, entry in batch:
                 log.last = (log.last or 0) + 1
-                log.waiting.remove(entry)
-                self._bytes -= entry.size
-            self.waiting -= len(batch)
+                self._remove(log, entry)
 
     def found(self, log: Log, entry: Entry, seq: int) -> None:
         """Take out an entry that is stored already, as this number."""
@@ -234,13 +229,15 @@ class Backlog:
 
     # Under the lock:
 
-    def _begin(self, interview_id: ObjectId) -> Log:
-        """Remember one more log, and forget one that was not used lately where there are many."""
-        for _ in range(len(self._logs) - REMEMBERED + 1):
-            oldest_id, oldest = self._logs.popitem(last=False)
-            if oldest.busy or oldest.used:
-                oldest.used = False
-                self._logs[oldest_id] = oldest
+    def _find(self, interview_id: ObjectId) -> Log:
+        log = self._logs.get(interview_id)
+        if log is not None:
+            self._logs.move_to_end(interview_id)
+            return log
+        if len(self._logs) >= REMEMBERED:
+            oldest = next(iter(self._logs.values()))
+            if not oldest.busy:
+                del self._logs[oldest.interview_id]
         log = self._logs[interview_id] = Log(interview_id)
         return log
 

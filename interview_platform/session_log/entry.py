@@ -25,8 +25,8 @@ MAX_DEPTH = 64
 
 # What keeps erased content from being guessed by its hash, in bytes.
 SALT_BYTES = 16
-# What a document weighs beside its data, roughly, in bytes.
-_FRAME = 400
+# What a document weighs beside its actor and its data, roughly, in bytes.
+_FRAME = 240
 
 
 class Event(NamedTuple):
@@ -59,7 +59,7 @@ class Entry:
         if actor is not None and type(actor) is not RawBSONDocument:
             actor = _freeze("actor", actor)
         frozen = _freeze("data", data)
-        size = _FRAME + len(frozen.raw)
+        size = _FRAME + len(frozen.raw) + (0 if actor is None else len(actor.raw))
         if size > MAX_BYTES:
             raise TooLarge(f"An event holds at most {MAX_BYTES} bytes")
         now = utcnow()
