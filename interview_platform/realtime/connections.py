@@ -12,8 +12,8 @@ from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
 from ..session_log.service import log_actor
+from ..transport.outgoing import Outgoing
 from .hosted import Hosted
-from .outgoing import Outgoing
 from .shown import Shown
 
 

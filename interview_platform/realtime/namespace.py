@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-import socketio
-from socketio.exceptions import ConnectionRefusedError as Refused
-
 from ..auth.guard import Authenticator
 from ..auth.model import Role
 from ..auth.policy import RULES
 from ..core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from ..core.faults import translate
 from ..core.mongo import soon
+from ..transport import Namespace, Refused
 from . import events
 from .attendance import Attendance
 from .connections import Connection, Connections
@@ -24,7 +22,7 @@ from .sentinel import Sentinel
 from .tail import Tail
 
 
-class InterviewNamespace(socketio.Namespace):  # type: ignore[misc]
+class InterviewNamespace(Namespace):  # type: ignore[misc]
     """Takes the events of one socket in the order sent.
 
     What a handler logs is acknowledged with its `seq` once it is stored; relaying does

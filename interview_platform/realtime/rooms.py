@@ -9,8 +9,8 @@ from bson import ObjectId
 
 from ..core.broadcast import Broadcaster, Message
 from ..interviews.rooms import interview_of
+from ..transport.outgoing import Outgoing
 from .connections import Connection
-from .outgoing import Outgoing
 
 NAMESPACE = "/interview"
 

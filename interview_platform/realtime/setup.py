@@ -22,13 +22,14 @@ from ..interviews.presence import Presence
 from ..interviews.rooms import CHANGED
 from ..session_log.service import SessionLog
 from ..telemetry.service import ConsentService, GazeRecorder
+from ..transport.limits import Limits
+from ..transport.server import SocketIO
 from .acknowledgements import failure
 from .attendance import Attendance
 from .connections import Connection, Connections
 from .conversation import Conversation
 from .editing import Editing
 from .hosting import Hosts
-from .limits import Limits
 from .missed import Missed
 from .moderation import Moderation
 from .namespace import InterviewNamespace
@@ -37,9 +38,11 @@ from .observing import Observing
 from .proceedings import Proceedings
 from .rooms import NAMESPACE, Rooms
 from .sentinel import Sentinel
-from .server import SocketIO
 from .tail import Tail
 from .watching import Watching
+
+DROPPABLE = frozenset({"awareness", "dashboard", "eyeTracking", "position"})
+"""Events that go first where a client reads too slowly: the next one makes up for them."""
 
 RECONNECT_WITHIN_MS = 5_000
 FLUSH_TIMEOUT = 5.0
@@ -71,6 +74,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         on_failure=failure,
         limits=parts.limits,
         cors_allowed_origins=list(settings.client_origins),
+        droppable=DROPPABLE,
     )
     server, connections = socketio.server, Connections()
     session_log, broadcaster = parts.session_log, parts.broadcaster

@@ -44,13 +44,13 @@ from ..notifications.model import Channel
 from ..notifications.service import NotificationService
 from ..privacy.erasure import ErasureService
 from ..privacy.export import ExportService
-from ..realtime.limits import Limits
 from ..session_log.sealing import LogSealing
 from ..session_log.service import SessionLog
 from ..telemetry.personal import TelemetryData
 from ..telemetry.service import AttentionService, ConsentService, GazeRecorder
 from ..timeline.record import RecordService
 from ..timeline.service import TimelineService
+from ..transport.limits import Limits
 from .repositories import Repositories
 
 ATTENTION_THREADS = 1

@@ -15,8 +15,8 @@ from flask import Flask  # noqa: E402
 from interview_platform.core import redis  # noqa: E402
 from interview_platform.core.draining import Draining  # noqa: E402
 from interview_platform.core.promise import Promise  # noqa: E402
-from interview_platform.realtime.limits import Limits  # noqa: E402
-from interview_platform.realtime.server import SocketIO  # noqa: E402
+from interview_platform.transport.limits import Limits  # noqa: E402
+from interview_platform.transport.server import SocketIO  # noqa: E402
 
 calls: list[str] = []
 promises: dict[str, Promise[Any]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from websocket import ABNF, WebSocket
 
-from interview_platform.realtime.server import MAX_MESSAGE_BYTES
+from interview_platform.transport.server import MAX_MESSAGE_BYTES
 from tests.realtime.bare_server import Live, echoes, hanging_up, serve, text, wait_until
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'

@@ -14,7 +14,7 @@ import pytest
 import requests
 from websocket import ABNF, WebSocketBadStatusException, create_connection
 
-from interview_platform.realtime.server import MAX_MESSAGE_BYTES
+from interview_platform.transport.server import MAX_MESSAGE_BYTES
 from tests.raw import peak_memory
 from tests.realtime.bare_server import (
     PYWSGI,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from interview_platform.realtime.outbox import MAX_BYTES, MAX_PACKETS, Outbox
-from interview_platform.realtime.outgoing import Outgoing
 from interview_platform.realtime.rooms import NAMESPACE
+from interview_platform.realtime.setup import DROPPABLE
+from interview_platform.transport.outbox import MAX_BYTES, MAX_PACKETS, Outbox
+from interview_platform.transport.outgoing import Outgoing
 from tests.live import wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.raw import SMALL_BUFFER, peak_memory, raw, worker_of
@@ -77,7 +78,7 @@ def test_19_the_queue_of_a_client_is_bounded_by_number_and_by_size() -> None:
 
 
 def test_19_from_half_on_droppable_events_are_left_out() -> None:
-    outbox = Outbox()
+    outbox = Outbox(DROPPABLE)
     event = Outgoing.event(NAMESPACE, "chatMessage", "x")
     state = Outgoing.event(NAMESPACE, "awareness", {"state": b"of somebody"})
     edit = Outgoing.event(NAMESPACE, "codeUpdate", {"update": b"of somebody"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, Packet
 from engineio.socket import Socket
 from gevent.event import Event
 
-from ..core.websocket import WebSocket
 from .incoming import Incoming
 from .limits import Allowance, Limits
 from .outbox import BATCH_BYTES, Outbox
 from .outgoing import Outgoing
+from .websocket import WebSocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -248,7 +248,7 @@ class Connection(Socket):  # type: ignore[misc]
 
 
 class EngineServer(engineio.Server):  # type: ignore[misc]
-    """Engine.IO over `core.websocket`, which never waits for a client that does not read.
+    """Engine.IO over `websocket`, which never waits for a client that does not read.
 
     `deliver` is called with the messages that a connection brings, and must not raise.
     """
@@ -257,15 +257,16 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     deliver: Callable[[Connection, str | bytes], None]
     _async: dict[str, Any]
 
-    def __init__(self, limits: Limits, **options: Any) -> None:
+    def __init__(self, limits: Limits, droppable: Collection[str], **options: Any) -> None:
         super().__init__(monitor_clients=False, **options)
         self._async = {**self._async, "websocket": _websocket_transport}
         self.limits = limits
+        self._droppable = droppable
         self._looking = False
 
     def create_queue(self) -> Outbox:
         """Return what holds a connection's packets until they are sent."""
-        return Outbox()
+        return Outbox(self._droppable)
 
     def disconnect(self, sid: str | None = None) -> None:
         """Close the connection `sid`, or every one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ import gevent
 import socketio
 from flask import Flask
 from gevent.pool import Pool
-from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import DISCONNECT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
 from ..core.promise import Promise
+from . import Refused
 from .engine import Connection, EngineServer
 from .incoming import EVENT_HEAD, Incoming, UnreadableEventError
 from .limits import Limits
@@ -45,7 +45,7 @@ MAX_REFUSALS = 400
 
 log = logging.getLogger(__name__)
 
-# Below ERROR these write down what packets hold, tokens and code of an interview included.
+# Below ERROR these write down what packets hold, tokens and what people write included.
 _packet_log = logging.getLogger(f"{__name__}.packets")
 _packet_log.setLevel(logging.ERROR)
 
@@ -60,7 +60,8 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     Messages of more than `max_http_buffer_size` bytes, attachments taken together, are
     refused. `limits` bounds connections an address, and what people send that handlers of
-    `connect` have named by `identify`. Other options are python-socketio's.
+    `connect` have named by `identify`. Events named in `droppable` are left out first where a
+    client reads too slowly. Other options are python-socketio's.
     """
 
     eio: EngineServer
@@ -71,6 +72,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         on_failure: Callable[[Exception], object],
         limits: Limits,
         cors_allowed_origins: Sequence[str],
+        droppable: Collection[str] = frozenset(),
         max_http_buffer_size: int = MAX_MESSAGE_BYTES,
         **options: Any,
     ) -> None:
@@ -84,6 +86,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             cors_allowed_origins=partial(_may_connect, frozenset(cors_allowed_origins)),
             max_http_buffer_size=max_http_buffer_size,
             limits=limits,
+            droppable=droppable,
             **options,
         )
         self.eio.deliver = self._take

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .outgoing import Outgoing
 
@@ -13,9 +13,6 @@ MAX_BYTES = 4 * 1024 * 1024
 BATCH_BYTES = 64 * 1024
 """About how much is written at a time, so that little is held twice."""
 
-DROPPABLE = frozenset({b"awareness", b"dashboard", b"eyeTracking", b"position"})
-"""Events that go first where a client reads too slowly: the next one makes up for them."""
-
 # A Socket.IO event: how many attachments follow, in which namespace, and its name.
 _EVENT = re.compile(rb'4[25](?:\d+-)?(?:/[^,\[]*,)?\["(\w+)"')
 
@@ -23,13 +20,14 @@ _EVENT = re.compile(rb'4[25](?:\d+-)?(?:/[^,\[]*,)?\["(\w+)"')
 class Outbox:
     """Packets in the order sent, at most `MAX_PACKETS` of `MAX_BYTES` of memory together.
 
-    From half of either on, droppable events are left out. What is taken counts until it is
-    `sent`. A single packet is taken whatever its size, if nothing else waits.
+    From half of either on, events whose names are `droppable` are left out. What is taken
+    counts until it is `sent`. A single packet is taken whatever its size, if nothing else waits.
     """
 
-    __slots__ = ("_bytes", "_taken", "packets")
+    __slots__ = ("_bytes", "_droppable", "_taken", "packets")
 
-    def __init__(self) -> None:
+    def __init__(self, droppable: Collection[str] = ()) -> None:
+        self._droppable = droppable
         # A list, since most of these are empty most of the time.
         self.packets: list[Outgoing] = []
         self._bytes = 0
@@ -41,7 +39,7 @@ class Outbox:
         waiting = len(self.packets) + self._taken
         crowded = 2 * waiting >= MAX_PACKETS or 2 * (self._bytes + size) >= MAX_BYTES
         if waiting and crowded:
-            if _drops(packet):
+            if _event(packet) in self._droppable:
                 return True
             if waiting >= MAX_PACKETS or self._bytes + size > MAX_BYTES:
                 return False
@@ -68,6 +66,6 @@ class Outbox:
         self._bytes -= sum(packet.size for packet in packets)
 
 
-def _drops(packet: Outgoing) -> bool:
+def _event(packet: Outgoing) -> str | None:
     match = _EVENT.match(packet.text)
-    return match is not None and match[1] in DROPPABLE
+    return match[1].decode() if match else None

@@ -19,7 +19,7 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
-from .ratelimit import Bucket
+from ..core.ratelimit import Bucket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -43,7 +43,7 @@ _CONTROL = frozenset({0x80 | Opcode.CLOSE, 0x80 | Opcode.PING, 0x80 | Opcode.PON
 _MOST_IN_CONTROL = 125
 _MASKED = 0x80
 
-# At DEBUG the protocol writes down whole frames, tokens and code of an interview included.
+# At DEBUG the protocol writes down whole frames, tokens and what people write included.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.WARNING)
 
