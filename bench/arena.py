@@ -17,6 +17,7 @@ from interview_platform.local.stores import EmbeddedMongo, EmbeddedRedis
 from .sides import Ours, Peer, Side
 from .world import World
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 REDIS_DATABASES = 16
@@ -93,13 +94,13 @@ class Arena:
         return self._client[side.settings["MONGO_DB_NAME"]]
 
     def in_turn(
-        self, sides: tuple[Side, ...], measure: Callable[[Side], T], rounds: int | None = None
+        self, subjects: tuple[S, ...], measure: Callable[[S], T], rounds: int | None = None
     ) -> list[list[T]]:
-        """Measure each side once a round, and return what came of it, a list a side."""
-        found: list[list[T]] = [[] for _ in sides]
+        """Measure each subject once a round, and return what came of it, a list a subject."""
+        found: list[list[T]] = [[] for _ in subjects]
         for number in range(rounds or self.rounds):
             # Who goes first changes, as what one leaves behind meets the other.
-            order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
+            order = range(len(subjects)) if number % 2 == 0 else reversed(range(len(subjects)))
             for index in order:
-                found[index].append(measure(sides[index]))
+                found[index].append(measure(subjects[index]))
         return found

@@ -30,8 +30,8 @@ FEW, MANY = 1_000, 100_000
 SHORT, LONG = 500, 50_000
 PAGE, PER_PAGE = "/api/admin/candidates", 50
 CALLS = 4
-# Seconds before each call, and for which an idle service is watched.
-APART, IDLE = 1.0, 5.0
+# Seconds before each call, and for which an idle service is watched: it stirs every ten.
+APART, IDLE = 1.0, 20.0
 JOINS = 20
 # Seconds after which a service has let go of a room that nobody is in.
 DESERTED = 17.0
@@ -59,20 +59,16 @@ def _pages(arena: Arena) -> list[Figure]:
         first, last = PAGE, f"{PAGE}?after={_before_last(arena.database(large_side))}"
         idle = {side: _idle(side, admin) for side in (small_side, large_side)}
 
-        def measure(side: Side, path: str) -> float:
+        def measure(page: tuple[Side, str]) -> float:
+            side, path = page
+            # Where the store is quick too: what is called rarely finds its caches cold.
+            time.sleep(APART)
             before, began = _cpu(side), time.monotonic()
-            for _ in range(CALLS):
-                # Where the store is quick too: what is called rarely finds its caches cold.
-                time.sleep(APART)
-                side.get(path, admin)
-            spent = _cpu(side) - before - idle[side] * (time.monotonic() - began)
-            return 1e6 * spent / CALLS
+            side.get(path, admin)
+            return 1e6 * (_cpu(side) - before - idle[side] * (time.monotonic() - began))
 
-        at_small, at_large, at_end = [], [], []
-        for _ in range(arena.rounds):
-            at_small.append(measure(small_side, first))
-            at_large.append(measure(large_side, first))
-            at_end.append(measure(large_side, last))
+        pages = ((small_side, first), (large_side, first), (large_side, last))
+        at_small, at_large, at_end = arena.in_turn(pages, measure, arena.rounds * CALLS)
     name = f"page of candidates: {many:,} there, or {FEW:,}"
     return [
         Figure(8, name, "us", [at_large, at_small], 1.1),
@@ -164,12 +160,14 @@ def _processes(arena: Arena) -> list[Figure]:
     """Compare a signal's CPU over two processes with that in one.
 
     Two processes carry twice what one does, less what they spend on each other. It is
-    reckoned from CPU, as stores and driver leave no second core to measure it on.
+    reckoned from CPU, as stores and driver leave no second core to measure it on. Each process
+    gets the same to do, since a message costs less where there are many.
     """
     world = World(people=ROOMS, live=ROOMS)
 
     def measure(side: Side) -> float:
-        rooms = [side.seats(world, room, watched=False) for room in world.rooms]
+        carried = world.rooms if side is two else world.rooms[: ROOMS // 2]
+        rooms = [side.seats(world, room, watched=False) for room in carried]
         load = {"interviews": rooms, "rates": {"signal": PER_ROOM}}
         found = side.drive("load", warmup=arena.warmup, seconds=arena.seconds, rooms=[load])
         return float(checked(side, found)["cpu"] / found["rooms"][0]["done"])
