@@ -191,8 +191,8 @@ class AccountService:
     ) -> AccountChange:
         """Change an account of one of `roles`; `settle` what this returns after the commit.
 
-        A new role and a deactivation end the account's sessions and links. An account
-        that never had a password is invited again instead of made active. Raises
+        A new role and a deactivation end the account's sessions, a deactivation its links
+        too. An account that never had a password is invited again instead of made active. Raises
         `NotFound`, and `Conflict` where no active admin would be left or the account is
         being erased.
         """
@@ -208,7 +208,8 @@ class AccountService:
         ):
             changes["status"] = UserStatus.INVITED
             messages.append(self.invite(user_id, session))
-        ends = "role" in changes or changes.get("status") == UserStatus.INACTIVE
+        closes = changes.get("status") == UserStatus.INACTIVE
+        ends = closes or "role" in changes
         if ends and before["role"] == Role.ADMIN:
             self._locks.take(ACTIVE_ADMINS, session)
             if not self._users.other_active_admin(user_id, session):
@@ -218,9 +219,10 @@ class AccountService:
         updated = self._users.update(user_id, changes, session=session) or before
         if ends:
             self._sessions.end_all(user_id, session)
-            self._one_time_tokens.drop_all(user_id, session)
         elif "name" in changes:
             self._sessions.rename(user_id, changes["name"], session)
+        if closes:
+            self._one_time_tokens.drop_all(user_id, session)
         self._audit.record(
             "user.updated",
             actor=actor.user_id,

@@ -30,8 +30,11 @@ _ERASURE_DUE = "erasure_due"
 
 
 def normalize_email(email: str) -> str:
-    """Return `email` as addresses are kept and compared: trimmed and case-folded."""
-    return email.strip().casefold()
+    """Return `email` as addresses are kept and compared: trimmed, and A to Z in lower case.
+
+    Other letters stay as they are, since case-folding makes other mailboxes of some.
+    """
+    return email.strip().encode().lower().decode()
 
 
 class UserRepository(Repository):
@@ -119,16 +122,11 @@ class UserRepository(Repository):
         return Page.cut(list(found), page.limit, lambda user: (user["_id"],))
 
     def update(
-        self,
-        user_id: ObjectId,
-        changes: Mapping[str, Any],
-        *,
-        roles: Iterable[Role] = tuple(Role),
-        session: Session | None = None,
+        self, user_id: ObjectId, changes: Mapping[str, Any], session: Session | None = None
     ) -> Document | None:
-        """Set `changes` on the user of one of `roles` and return the user as it is then."""
-        match: Document = {"_id": user_id, "role": {"$in": list(roles)}}
-        return self._update(match, {"$set": {**changes, "updatedAt": utcnow()}}, session)
+        """Set `changes` on the user and return the user as it is then."""
+        change = {"$set": {**changes, "updatedAt": utcnow()}}
+        return self._update({"_id": user_id}, change, session)
 
     def set_password(
         self,
@@ -245,8 +243,8 @@ class SessionRepository(Repository):
     def add(self, document: Document, session: Session) -> None:
         self._collection.insert_one(document, session=session)
 
-    def live(self, session_id: ObjectId) -> Document | None:
-        found = self._collection.find_one({"_id": session_id}, _IDENTITY)
+    def live(self, session_id: ObjectId, session: Session | None = None) -> Document | None:
+        found = self._collection.find_one({"_id": session_id}, _IDENTITY, session=session)
         return found if found and found["expiresAt"] > utcnow() else None
 
     def live_ids(self, session_ids: Iterable[ObjectId]) -> set[ObjectId]:

@@ -178,7 +178,10 @@ class AuthService:
         return user
 
     def change_password(self, actor: Actor, current: str, new: str, address: str) -> Grant:
-        """Set a new password, end every session of the account and open one for the caller."""
+        """Set a new password, end every session of the account and open one for the caller.
+
+        Raises `Unauthorized` where the caller's session ends meanwhile.
+        """
         user, kept = self._users.with_password(_id=actor.user_id) or (None, None)
         if user is None:
             raise NotFound
@@ -190,9 +193,8 @@ class AuthService:
         renewed = self._hasher.hash(new)
 
         def change(session: Session) -> None:
-            user = self._users.by_id(actor.user_id, session)
-            # Deactivated, maybe to be erased, while the password was looked at.
-            if user is None or user.get("status") == UserStatus.INACTIVE:
+            # Logged out, deactivated, or given another password while this one was looked at.
+            if self._sessions.live(actor.session_id, session) is None:
                 raise Unauthorized("Invalid token")
             self._renew(actor.user_id, renewed, session)
 

@@ -220,6 +220,20 @@ def test_a_new_password_and_a_deactivation_void_links_that_were_sent(
     assert use(links.issue(ObjectId(person.id), "reset")) == 204
 
 
+def test_a_new_role_leaves_an_invitation_as_it_is(company: Company, services: Services) -> None:
+    body = {"name": "Ina", "email": "ina@example.com", "role": "interviewer"}
+    invited = company.admin.post("/api/admin/users", body).json["user"]
+    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
+    link = links.issue(ObjectId(invited["id"]), "invitation")
+    path = f"/api/admin/users/{invited['id']}"
+    assert company.admin.patch(path, {"role": "admin"}).status_code == 200
+    taken = {"token": link, "password": NEW_PASSWORD}
+    assert company.anyone.post("/api/auth/password/reset", taken).status_code == 204
+    entered = {"email": body["email"], "password": NEW_PASSWORD}
+    answer = company.anyone.post("/api/auth/login", entered)
+    assert answer.json["user"]["role"] == "admin"
+
+
 @pytest.mark.parametrize("change", [{"status": "inactive"}, {"role": "interviewer"}])
 def test_the_last_admin_stays_one(company: Company, change: Document) -> None:
     path = f"/api/admin/users/{company.admin.id}"

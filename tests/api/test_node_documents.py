@@ -299,6 +299,17 @@ def test_people_of_old_interviews_are_booked_for_new_ones(node: NodeService) -> 
     assert answer.status_code == 201, answer.text
 
 
+def test_no_address_is_made_another_s(new_database: Database[Document], settings: Settings) -> None:
+    addresses = ["Upper@Example.com", "groß@example.com", "\u212aelvin@example.com"]
+    new_database["users"].insert_many(
+        [user("candidate", "Somebody", address) for address in addresses]
+    )
+    with Services(settings) as services:
+        sync_schema(services.repositories)
+    kept = [each["email"] for each in new_database["users"].find().sort("_id")]
+    assert kept == ["upper@example.com", *addresses[1:]]
+
+
 def test_the_release_can_run_again(node: NodeService, settings: Settings) -> None:
     before = [dict(each) for each in node.database["interviews"].find().sort("_id")]
     with Services(settings) as services:

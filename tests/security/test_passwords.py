@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import bcrypt
 import pytest
@@ -14,7 +15,9 @@ from flask import Flask
 from pymongo.database import Database
 
 from interview_platform.app import create_app
+from interview_platform.auth.accounts import AccountLinks
 from interview_platform.core.mongo import Document
+from interview_platform.core.security import PasswordHash
 from interview_platform.core.settings import Settings
 from interview_platform.wiring import Services
 from tests.service import PASSWORD, Company, Person
@@ -221,3 +224,33 @@ def test_logins_at_one_old_hash_at_once_all_succeed(
 
     with ThreadPoolExecutor(6) as pool:
         assert set(pool.map(log_in, range(6))) == {200}
+
+
+@pytest.mark.parametrize("overtaken_by", ["reset", "logout-all"])
+def test_6_a_password_change_that_was_overtaken_changes_nothing(
+    company: Company,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    overtaken_by: str,
+) -> None:
+    person = company.staff()
+    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
+    hasher = company.app.extensions["services"].hasher
+    hash_it = hasher.hash
+
+    def overtaken(password: str) -> PasswordHash:
+        monkeypatch.setattr(hasher, "hash", hash_it)
+        if overtaken_by == "reset":
+            body = {"token": links.issue(ObjectId(person.id), "reset"), "password": "the owner's"}
+            assert company.anyone.post("/api/auth/password/reset", body).status_code == 204
+        else:
+            assert person.post("/api/auth/logout-all").status_code == 204
+        renewed: PasswordHash = hash_it(password)
+        return renewed
+
+    monkeypatch.setattr(hasher, "hash", overtaken)
+    change = {"currentPassword": PASSWORD, "newPassword": "somebody else's"}
+    assert person.post("/api/auth/password", change).status_code == 401
+    assert login(company.anyone, person.email, "somebody else's") == 401
+    stands = "the owner's" if overtaken_by == "reset" else PASSWORD
+    assert login(company.anyone, person.email, stands) == 200
