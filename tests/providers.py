@@ -27,12 +27,14 @@ TWILIO_NUMBER = "+15005550006"
 class Answer:
     """How a provider behaves once.
 
-    `delay` is in seconds; `cut` ends the connection without an answer.
+    `delay` is in seconds, as is `pause`, between its first bytes and the rest; `cut` ends the
+    connection without an answer.
     """
 
     status: int = 0
     retry_after: int | None = None
     delay: float = 0.0
+    pause: float = 0.0
     cut: bool = False
 
 
@@ -117,6 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def behave(self, answer: Answer) -> None:
         self.provider.closing.wait(answer.delay)
+        if answer.pause:
+            # What is no answer yet, and is not whole either.
+            self.wfile.write(b"HTTP/1.1 ")
+            self.provider.closing.wait(answer.pause)
+            self.wfile.write(b"100 Continue\r\n\r\n")
         if answer.cut:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True

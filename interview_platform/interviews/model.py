@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from bson import ObjectId
 
@@ -14,6 +14,7 @@ from ..core.mongo import Document
 
 # The two people of an interview, by the fields that hold their ids.
 Side = Literal["candidate", "interviewer"]
+SIDES: tuple[Side, ...] = get_args(Side)
 Names = Mapping[Side, str]
 
 MAX_LENGTH = timedelta(hours=12)

@@ -9,14 +9,14 @@ from bson import ObjectId
 
 from ..core.mongo import Document, Session
 from ..notifications.service import NotificationService, Request
-from .model import Names, Side, times_of
+from .model import SIDES, Names, Side, times_of
 
 
 class Notices:
     """Writes notices in the transaction of what they tell; returns their ids, to `dispatch`.
 
-    A notice voids earlier ones about the same interview that have not gone out. `names`
-    are those of the candidate and of the interviewer.
+    A notice voids earlier ones of the same person about the same interview that have not
+    gone out. `names` are those of the candidate and of the interviewer.
     """
 
     def __init__(self, notifications: NotificationService) -> None:
@@ -35,7 +35,7 @@ class Notices:
         self, before: Document, after: Document, names: Names, session: Session
     ) -> list[ObjectId]:
         """Tell both sides of a new time or interviewer, and an interviewer who is relieved."""
-        self._void(after, session)
+        self._void(session, before, after)
         times = times_of(before)
         moved = before.get("schedule") != after.get("schedule")
         news = "interview_rescheduled" if moved else "interview_scheduled"
@@ -51,12 +51,14 @@ class Notices:
 
     def cancelled(self, interview: Document, names: Names, session: Session) -> list[ObjectId]:
         """Tell both sides that it will not take place."""
-        self._void(interview, session)
+        self._void(session, interview)
         reason = interview["cancelReason"]
         return self._tell_both("interview_cancelled", interview, names, session, reason=reason)
 
-    def _void(self, interview: Document, session: Session) -> None:
-        self._notifications.void(session, interview_id=interview["_id"])
+    def _void(self, session: Session, *states: Document) -> None:
+        """Void what the people of an interview, as it was and is, have not been told yet."""
+        people = {state[side] for state in states for side in SIDES}
+        self._notifications.void(session, interview_id=states[0]["_id"], user_ids=people)
 
     def _tell_both(
         self, template: str, interview: Document, names: Names, session: Session, **more: Any

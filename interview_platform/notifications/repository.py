@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -177,14 +177,25 @@ class NotificationRepository(Repository):
         )
         return result.matched_count == 1
 
-    def void(self, interview_id: ObjectId, *, reason: str, session: Session | None) -> None:
-        """Close as failed what has not gone out about an interview.
+    def void(
+        self,
+        interview_id: ObjectId,
+        user_ids: Collection[ObjectId],
+        *,
+        reason: str,
+        session: Session | None,
+    ) -> None:
+        """Close as failed what has not gone out to some about an interview.
 
         A message that is being sent at this moment keeps its lease, and is recorded as
         sent if it was.
         """
         self._collection.update_many(
-            {"interview": interview_id, "status": {"$in": OPEN}},
+            {
+                "interview": interview_id,
+                "status": {"$in": OPEN},
+                "user": {"$in": list(user_ids)},
+            },
             {
                 "$set": {"status": "failed", "lastError": reason, "updatedAt": utcnow()},
                 "$unset": {"sweepAt": "", "nextAttemptAt": ""},

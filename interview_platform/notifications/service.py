@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -139,8 +139,9 @@ class NotificationService:
         self._channels = channels
         self._link_url = link_url
         self._renderer = Renderer()
-        # The provider's time is over before the lease's, so that no two ever speak to it.
-        self._lease = provider_timeout + DELIVERY_OVERHEAD
+        # A provider may take its time twice, to be reached and to answer. Both are over before
+        # the lease is, so that no two ever speak to it.
+        self._lease = 2 * provider_timeout + DELIVERY_OVERHEAD
 
     def request(
         self,
@@ -173,9 +174,11 @@ class NotificationService:
         rows = [each.row for each in asked]
         return self._repository.add_many(rows, sweep_at=_undispatched(), session=session)
 
-    def void(self, session: Session | None, *, interview_id: ObjectId) -> None:
-        """Void what has not gone out yet about an interview, since something newer holds."""
-        self._repository.void(interview_id, reason="superseded", session=session)
+    def void(
+        self, session: Session | None, *, interview_id: ObjectId, user_ids: Collection[ObjectId]
+    ) -> None:
+        """Void what has not gone out yet to some about an interview: they are told newer things."""
+        self._repository.void(interview_id, user_ids, reason="superseded", session=session)
 
     def sent_to(self, user_id: ObjectId, email: str) -> Iterator[Document]:
         """Yield what an account was to be sent, then what its address was."""

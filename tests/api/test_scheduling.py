@@ -352,6 +352,35 @@ def test_a_new_interviewer_is_told_and_the_old_one_relieved(
     assert refused.status_code == 409
 
 
+def test_who_was_relieved_is_told_so_whatever_changes_after(
+    company: Company, database: Database[Document]
+) -> None:
+    candidate, old, new = company.candidate(), company.staff(), company.staff()
+    path = f"{PATH}/{book(company, candidate, old)['id']}"
+    relieved = ("interview_cancelled", old.id, candidate.name)
+    for change in ({"interviewerId": new.id}, {"schedule": slot(5)}):
+        assert company.admin.patch(path, change).status_code == 200
+    assert company.admin.post(f"{path}/cancel", {"reason": "illness"}).status_code == 200
+    assert (*relieved, "queued") in notices(database)
+    assert [state for *_, state in notices(database)].count("queued") == 3
+
+
+def test_who_was_relieved_and_takes_it_again_is_told_that_alone(
+    company: Company, database: Database[Document]
+) -> None:
+    candidate, old, new = company.candidate(), company.staff(), company.staff()
+    path = f"{PATH}/{book(company, candidate, old)['id']}"
+    for interviewer in (new, old):
+        answer = company.admin.patch(path, {"interviewerId": interviewer.id})
+        assert answer.status_code == 200
+    assert ("interview_cancelled", old.id, candidate.name, "failed") in notices(database)
+    assert notices(database)[-3:] == [
+        ("interview_scheduled", candidate.id, old.name, "queued"),
+        ("interview_scheduled", old.id, candidate.name, "queued"),
+        ("interview_cancelled", new.id, candidate.name, "queued"),
+    ]
+
+
 def test_a_change_is_checked_like_a_booking(company: Company) -> None:
     candidate, interviewer, busy = company.candidate(), company.staff(), company.staff()
     interview = book(company, candidate, interviewer)

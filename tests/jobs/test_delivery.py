@@ -316,14 +316,14 @@ def test_one_cause_makes_one_notification(desk: Desk, sendgrid: Provider) -> Non
 
 
 def test_what_was_superseded_does_not_go_out(desk: Desk, sendgrid: Provider) -> None:
-    ada, interview = desk.person(), ObjectId()
+    ada, ben, interview = desk.person(), desk.person(), ObjectId()
     old = desk.keep(ada, interview_id=interview)
-    other = desk.keep(ada)
-    desk.services.notifications.void(None, interview_id=interview)
+    others = [desk.keep(ada), desk.keep(ben, interview_id=interview)]
+    desk.services.notifications.void(None, interview_id=interview, user_ids=[ada["_id"]])
 
-    desk.services.notifications.dispatch([old, other])
+    desk.services.notifications.dispatch([old, *others])
 
-    assert desk.closed(other)["status"] == "sent"
+    assert [desk.closed(other)["status"] for other in others] == ["sent", "sent"]
     assert (desk.row(old)["status"], desk.row(old)["lastError"]) == ("failed", "superseded")
     assert len(sendgrid.to(ada["email"])) == 1
 

@@ -56,6 +56,18 @@ def test_several_workers_send_a_notification_once(
     assert len(sendgrid.to(ada["email"])) == 1
 
 
+def test_a_provider_may_take_its_time_twice(
+    open_desk: OpenDesk, sendgrid: Provider, tmp_path: Path
+) -> None:
+    desk = open_desk(PROVIDER_TIMEOUT="8s")
+    ada = desk.person()
+    sendgrid.plan(ada["email"], Answer(delay=7.0, pause=7.0))
+    with working(desk, tmp_path / "one"), working(desk, tmp_path / "other"):
+        row = desk.closed(desk.send(ada))
+        assert (row["status"], row["attempts"], row["lastError"]) == ("sent", 1, None)
+        assert len(sendgrid.to(ada["email"])) == 1
+
+
 def test_redis_may_go_and_come_back(
     open_desk: OpenDesk, sendgrid: Provider, redis_server: EmbeddedRedis, tmp_path: Path
 ) -> None:
