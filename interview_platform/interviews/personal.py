@@ -6,6 +6,7 @@ from bson import ObjectId
 
 from ..core.mongo import Document, Session
 from ..session_log.service import SessionLog
+from .model import OPEN, InterviewStatus
 from .presence import Presence
 from .repository import InterviewRepository
 from .sealing import SealingService
@@ -27,6 +28,13 @@ class InterviewData:
     def of_candidate(self, user_id: ObjectId) -> list[Document]:
         """Return every interview of a candidate, the latest first, as it is kept."""
         return self._interviews.of_candidate(user_id)
+
+    def was_held(self, interview: Document) -> bool:
+        """Tell whether an interview is over, and the candidate was in its room."""
+        status = InterviewStatus(interview["status"])
+        return status is InterviewStatus.COMPLETED or (
+            status not in OPEN and interview.get("candidateAdmittedAt") is not None
+        )
 
     def has_open(self, user_id: ObjectId, session: Session) -> bool:
         """Tell whether an interview of the candidate is ahead or under way."""

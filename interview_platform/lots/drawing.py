@@ -118,6 +118,16 @@ class DrawService:
 
         transaction(self._store, claim)
 
+    def picking(self, profile_id: ObjectId) -> list[Document]:
+        """Return which draws picked a candidate: the lot, how, when, and their score or None."""
+        return [
+            {
+                **{name: value for name, value in draw.items() if name != "selected"},
+                "score": draw["selected"][0].get("score"),
+            }
+            for draw in self._draws.picking(profile_id)
+        ]
+
     def _with_names(self, draws: list[Document]) -> list[Document]:
         users = self._accounts.by_ids(
             {picked["user"] for draw in draws for picked in draw["selected"]}

@@ -143,7 +143,10 @@ class DrawRepository(Repository):
     """One document a draw, never changed: what it was made of and whom it picked."""
 
     COLLECTION = "lotdraws"
-    INDEXES = (IndexModel([("lot", ASCENDING), ("_id", DESCENDING)]),)
+    INDEXES = (
+        IndexModel([("lot", ASCENDING), ("_id", DESCENDING)]),
+        IndexModel([("selected.profile", ASCENDING)]),
+    )
     VALIDATOR = {
         "bsonType": "object",
         "required": ["lot", "method", "seed", "poolSize", "poolDigest", "selected"],
@@ -166,6 +169,15 @@ class DrawRepository(Repository):
             query["_id"] = {"$lt": page.after[0]}
         found = self._collection.find(query).sort("_id", DESCENDING).limit(page.limit + 1)
         return Page.cut(list(found), page.limit, lambda draw: (draw["_id"],))
+
+    def picking(self, profile_id: ObjectId) -> list[Document]:
+        """Return the draws that picked a candidate, with nobody else whom they did."""
+        picked = {"$elemMatch": {"profile": profile_id}}
+        found = self._collection.find(
+            {"selected.profile": profile_id},
+            {"lot": True, "method": True, "createdAt": True, "selected": picked},
+        )
+        return list(found)
 
 
 def _complete(lot: Document) -> Document:

@@ -17,6 +17,7 @@ from ..core.json import stream
 from ..core.mongo import Document
 from ..editor.service import EditorService
 from ..interviews.personal import InterviewData
+from ..lots.drawing import DrawService
 from ..lots.service import LotService
 from ..notifications.service import NotificationService
 from ..session_log.service import SessionLog
@@ -36,6 +37,7 @@ class ExportService:
         account_data: AccountData,
         candidates: CandidateService,
         lots: LotService,
+        draws: DrawService,
         notifications: NotificationService,
         interviews: InterviewData,
         session_log: SessionLog,
@@ -47,6 +49,7 @@ class ExportService:
         self._account_data = account_data
         self._candidates = candidates
         self._lots = lots
+        self._draws = draws
         self._notifications = notifications
         self._interviews = interviews
         self._session_log = session_log
@@ -69,6 +72,7 @@ class ExportService:
                 "account": _plain(data["account"]),
                 "profile": _plain(profile),
                 "lots": [_plain(lot) for lot in lots],
+                "draws": [_plain(draw) for draw in self._draws.picking(profile["_id"])],
                 "notifications": map(_plain, self._notifications.sent_to(user_id, email)),
                 "interviews": self._told(user_id, interviews),
                 "audit": (_deed(user_id, entry) for entry in self._audit.of(user_id)),
@@ -80,7 +84,7 @@ class ExportService:
         consents = self._telemetry.consents([each["_id"] for each in interviews])
         for interview in interviews:
             interview_id = interview["_id"]
-            version = self._editor.load(interview_id)
+            held = self._interviews.was_held(interview)
             consent = consents.get(interview_id)
             yield {
                 **_plain(interview),
@@ -89,20 +93,24 @@ class ExportService:
                     "name": interviewers.get(interview["interviewer"], {}).get("name"),
                 },
                 "consent": consent and _plain(consent),
-                "code": {"language": version.language, "text": version.document.text},
+                "code": self._code(interview_id) if held else None,
                 "gaze": map(_plain, self._telemetry.gaze(interview_id)),
                 "log": (
                     _plain(entry)
                     for entry in self._session_log.entries(interview_id)
-                    if _is_told(user_id, entry)
+                    if _is_own(user_id, entry) or (held and entry["type"] not in _OF_WHO_DID_IT)
                 ),
             }
 
+    def _code(self, interview_id: ObjectId) -> Document:
+        version = self._editor.load(interview_id)
+        return {"language": version.language, "text": version.document.text}
 
-def _is_told(user_id: ObjectId, entry: Mapping[str, Any]) -> bool:
-    """Tell whether a log entry is about the candidate."""
+
+def _is_own(user_id: ObjectId, entry: Mapping[str, Any]) -> bool:
+    """Tell whether a log entry is of what the candidate did."""
     actor = entry.get("actor")
-    return actor is None or actor.get("userId") == user_id or entry["type"] not in _OF_WHO_DID_IT
+    return actor is not None and actor.get("userId") == user_id
 
 
 def _deed(user_id: ObjectId, entry: Mapping[str, Any]) -> Document:

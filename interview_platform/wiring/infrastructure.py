@@ -27,7 +27,7 @@ class Infrastructure:
     """Builds each part on first use, so that a job pays only for what it needs.
 
     Nothing connects before that either: PyMongo's client must be born in the process that
-    uses it, and a worker forks for each job.
+    uses it.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -372,6 +372,7 @@ class Services(Repositories):
             self.account_data,
             self.candidates,
             self.lots,
+            self.draws,
             self.notifications,
             self.interview_data,
             self.session_log,

@@ -29,7 +29,7 @@ from interview_platform.core.settings import Settings
 from interview_platform.wiring import Services
 from tests.editors import YjsEditor
 from tests.gaze import Gaze
-from tests.interviews import book, make_lot
+from tests.interviews import book, make_lot, make_task
 from tests.live import ROOT, SocketPerson, WebProcess, environment, procfile_command, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.queries import recorded, stages
@@ -340,6 +340,10 @@ def test_26_what_is_told_is_in_order_and_one_s_own(
         "interviewed",
     ]
     assert [lot["name"] for lot in told["lots"]] == ["Backend, spring"]
+    (draw,) = told["draws"]
+    assert draw.keys() == {"id", "lot", "method", "score", "createdAt"}
+    assert (draw["method"], draw["score"]) == ("random", None)
+    assert draw["lot"] == told["lots"][0]["id"]
     assert [each["network"] for each in told["knownNetworks"]] == ["127.0.0.1", OF_HER["address"]]
     assert len(told["sessions"]) == 2
     assert told["sessions"][0].keys() == {"createdAt", "expiresAt"}
@@ -377,6 +381,43 @@ def test_26_what_is_told_is_in_order_and_one_s_own(
 
     # Another's holds nothing of this.
     assert "trace" not in other.get("/api/candidates/me/export").text
+
+
+def test_9_who_waits_reads_nothing_of_the_room_in_the_export(
+    company: Company, start_web: StartWeb, connect: Connect
+) -> None:
+    task = make_task(company, starterCode="starter = 'secret'")
+    ahead = Meeting(company, codingTaskId=task["id"], live=False)
+    web = start_web()
+    ida = connect(ahead.interviewer, web.url)
+    assert "secret" in ida.join(ahead.id)["codeSnapshot"]
+    here = {"interviewId": ahead.id}
+    assert ida.call("bookmark", {**here, "label": "staff's own"})["ok"]
+    cleo = connect(ahead.candidate, web.url)
+    assert cleo.join(ahead.id)["waiting"]
+
+    def told() -> tuple[Any, list[str]]:
+        answer = ahead.candidate.get("/api/candidates/me/export")
+        (interview,) = answer.json["interviews"]
+        return interview["code"], [each["data"].get("event") for each in interview["log"]]
+
+    assert told() == (None, [])
+    ahead.start()
+    cleo.next("admitted")
+    # What they do themselves is theirs to read at once.
+    assert told() == (None, ["participant.joined"])
+    ahead.end()
+    code, steps = told()
+    assert "secret" in code["text"]
+    assert "bookmark" in steps
+
+
+def test_26_of_an_interview_that_was_called_off_one_s_own_part_is_told(company: Company) -> None:
+    ahead = Meeting(company, live=False)
+    path = f"/api/admin/interviews/{ahead.id}/cancel"
+    assert company.admin.post(path, {"reason": "illness"}).status_code == 200
+    (interview,) = ahead.candidate.get("/api/candidates/me/export").json["interviews"]
+    assert (interview["code"], interview["log"]) == (None, [])
 
 
 def test_26_each_question_of_an_export_is_answered_by_an_index(
