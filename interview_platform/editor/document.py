@@ -22,6 +22,8 @@ MAX_TEXT = 1024 * 1024
 MAX_UPDATE = 256 * 1024
 # What the document may weigh with the traces of what was deleted, in bytes.
 MAX_STATE = 4 * 1024 * 1024
+# Updates of more bytes are heavy.
+HEAVY_UPDATE = 8 * 1024
 
 # An update that says nothing.
 EMPTY = b"\x00\x00"
@@ -39,8 +41,9 @@ class Document:
 
     Updates of others are to be checked before they are applied; one that is refused leaves
     the document as it was. What this costs: some 50 us for a keystroke in a text of any
-    length; updates of over 8 KiB, and texts that differ much, take milliseconds and belong
-    on a thread. One thread at a time, whichever: the caller sees to that.
+    length, and a walk through all that was ever typed where a `history` is kept of a text that
+    is not all ASCII. Updates that are `heavy`, and texts that differ much, take milliseconds
+    and belong on a thread. One thread at a time, whichever: the caller sees to that.
     """
 
     def __init__(self) -> None:
@@ -113,23 +116,28 @@ class Document:
         """The updates that rest on others that are not here yet: no state holds them."""
         return list(self._early)
 
-    def check(self, update: bytes) -> None:
-        """Check that `update` is an edit of the text that can be taken as it is.
-
-        Raises `Invalid` for what is malformed or no plain editing, `TooLarge` beyond
-        `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
-        that are not here.
-        """
-        self._check(update, self._read(update))
+    def is_heavy(self, update: bytes) -> bool:
+        """Tell whether `update` belongs on a thread: it is large, or bounds are near enough
+        that the document has to be measured for it."""
+        size = len(update)
+        return (
+            size > HEAVY_UPDATE
+            or self._weight + size > MAX_STATE
+            or (self._text_size + size > MAX_TEXT and self.size + size > MAX_TEXT)
+        )
 
     def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:
         """Work `update` in, and return what of it was new, as an update; None if nothing was.
 
-        Raises what `check` raises. One that is `trusted`, since it was checked before, may
-        come before those that it rests on: it is worked in, and told, with the last of them.
+        Raises `Invalid` for what is malformed or no plain editing, `TooLarge` beyond
+        `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
+        that are not here. One that is `trusted`, since it was checked before, may come before
+        those that it rests on: it is worked in, and told, with the last of them.
         """
         if not trusted:
-            content = self._read(update)
+            if len(update) > MAX_UPDATE:
+                raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
+            content = read(update)
             self._check(update, content)
         else:
             content = read(update)
@@ -210,11 +218,6 @@ class Document:
     def _state(self) -> bytes:
         return self._doc.get_update(_NOTHING)
 
-    def _read(self, update: bytes) -> Update:
-        if len(update) > MAX_UPDATE:
-            raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
-        return read(update)
-
     def _check(self, update: bytes, content: Update) -> None:
         if not self._is_grounded(content):
             raise Conflict("Edits before this one are missing")
@@ -225,7 +228,7 @@ class Document:
         for client, clock, length, text, _, _ in content.structs:
             if text and clock + length > self._clocks.get(client, 0):
                 inserted += len(text.encode())
-        if not self._has_room_for(inserted) and not self._fits(update):
+        if not self._has_room_for(inserted) and not (content.deletions and self._fits(update)):
             raise _text_too_large()
         self._check_weight(len(update))
 
@@ -348,7 +351,7 @@ class Document:
         return self._text_size + inserted <= MAX_TEXT
 
     def _fits(self, update: bytes) -> bool:
-        """Try whether the text stays within its bounds with `update`, which may delete, too."""
+        """Try whether the text stays within its bounds with `update`, which deletes, too."""
         trial = Document.of([*self._parts, update])
         return trial.size <= MAX_TEXT
 

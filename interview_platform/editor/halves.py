@@ -29,25 +29,28 @@ class Halves:
         `known` says, by client, up to which clock the document has what it wrote. Raises
         `Invalid`.
         """
-        halves = self._clocks
+        own: dict[int, set[int]] = {}
         for struct in content.structs:
             text = struct.text
             if text and not text.isascii():
-                own = set(_second_halves(struct))
-                if known.get(struct.client) in own:
+                found = set(_second_halves(struct))
+                if known.get(struct.client) in found:
                     raise _cut()
-                if own:
-                    before = halves.get(struct.client, set())
-                    halves = {**halves, struct.client: before | own}
-        if not halves:
+                if found:
+                    own.setdefault(struct.client, set()).update(found)
+        if not own and not self._clocks:
             return
+
+        def cuts(client: int, clock: int) -> bool:
+            return clock in self._clocks.get(client, ()) or clock in own.get(client, ())
+
         for struct in content.structs:
-            if struct.left and struct.left[1] + 1 in halves.get(struct.left[0], ()):
+            if struct.left and cuts(struct.left[0], struct.left[1] + 1):
                 raise _cut()
-            if struct.right and struct.right[1] in halves.get(struct.right[0], ()):
+            if struct.right and cuts(*struct.right):
                 raise _cut()
         for client, clock, length in content.deletions:
-            if not halves.get(client, frozenset()).isdisjoint((clock, clock + length)):
+            if cuts(client, clock) or cuts(client, clock + length):
                 raise _cut()
 
 

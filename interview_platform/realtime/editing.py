@@ -45,9 +45,8 @@ MAX_SNAPSHOT = 1024 * 1024
 MAX_AWARENESS_BYTES = 8 * 1024
 SNAPSHOTS_A_SECOND = 10
 
-# Beyond these an edit is worked in on a thread, so that nobody else waits: in bytes of an
-# update, in characters of a snapshot, and in edits that it crossed with.
-HEAVY_UPDATE = 8 * 1024
+# Beyond these a snapshot is worked in on a thread, so that nobody else waits: in characters,
+# and in edits that it crossed with.
 HEAVY_SNAPSHOT = 32 * 1024
 HEAVY_CROSSING = 100
 
@@ -167,8 +166,9 @@ class Editing:
         """Read the document into `replica`, which is held and hears already.
 
         What is heard meanwhile waits; what was heard before is in the log, or has no number
-        yet as the reading begins.
+        yet as the reading begins. Who has the document already is told what was not heard.
         """
+        read_before, former = bool(replica.language), replica.document
         replica.language = ""
         on_their_way = hosted.feed.unnumbered()
         version = self._editor.load(hosted.interview_id)
@@ -181,6 +181,10 @@ class Editing:
         replica.document = version.document
         replica.language = replica.language or language
         replica.in_doubt = False
+        if read_before:
+            news = replica.document.since(former.vector())
+            if news != EMPTY:
+                self._spread(hosted, Heard(news, None))
 
     def _update(self, membership: Membership, event: CodeUpdate) -> Promise[Acknowledgement]:
         hosted, connection = membership.hosted, membership.connection
@@ -213,7 +217,7 @@ class Editing:
         update = event.update or b""
         document = replica.document
         self._log.check_ready()
-        if len(update) > HEAVY_UPDATE:
+        if document.is_heavy(update):
             new = self._pool.run(document.apply, update)
         else:
             new = document.apply(update)

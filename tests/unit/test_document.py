@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -25,8 +25,6 @@ from tests.yjs import deleted, deletions, section, skip, typed, update
 def refused(document: Document, bad: bytes, error: type[ServiceError]) -> None:
     """Check that `bad` is refused, and that nothing of it stays."""
     before = document.text, document.since(None)
-    with pytest.raises(error):
-        document.check(bad)
     with pytest.raises(error):
         document.apply(bad)
     assert (document.text, document.since(None)) == before
@@ -143,7 +141,7 @@ def test_characters_are_not_cut_in_two() -> None:
 def test_text_and_update_are_bounded() -> None:
     document = Document()
     with pytest.raises(TooLarge):
-        document.check(b"\x00" * (MAX_UPDATE + 1))
+        document.apply(b"\x00" * (MAX_UPDATE + 1))
     full = "é" * (MAX_TEXT // 2)
     rewrite(document, full)
     assert document.size == MAX_TEXT
@@ -311,3 +309,49 @@ def entry(seq: int, who: str | None, update: bytes, **more: str) -> dict[str, An
         "actor": {"userId": who, "name": who} if who else None,
         "data": {"update": update, **more},
     }
+
+
+class Uncopied(set[int]):
+    """Clocks that must not be gone through for each edit: a client may have any number."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError
+
+    __or__ = __ror__ = copy = __iter__  # type: ignore[assignment]
+
+
+def test_an_edit_costs_no_walk_through_all_wide_characters() -> None:
+    document = Document()
+    document.apply(update(section(7, 0, typed("🦉" * 100))))
+    halves = document._halves
+    halves._clocks = {client: Uncopied(clocks) for client, clocks in halves._clocks.items()}
+    document.apply(update(section(7, 200, *(typed("🦉", left=(7, 199)) for _ in range(3)))))
+    assert document.text == "🦉" * 103
+    refused(document, update(section(8, 0, typed("x", left=(7, 0)))), Invalid)
+    refused(document, update(section(8, 0, typed("x", left=(7, 202)))), Invalid)
+
+
+def test_what_cannot_fit_is_refused_without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document.written("x" * MAX_TEXT)
+    other = Document.of([document.since(None)])
+    one_more = update(section(7, 0, typed("y")))
+    replacing = rewrite(other, "y" + "x" * (MAX_TEXT - 1)) or b""
+    monkeypatch.setattr(Document, "of", None)
+    with pytest.raises(TooLarge):
+        document.apply(one_more)
+    monkeypatch.undo()
+    document.apply(replacing)
+    assert document.text.startswith("yx")
+
+
+def test_what_needs_the_document_measured_is_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = update(section(7, 0, typed("y"))), update(section(7, 0, typed("y" * 9_000)))
+    document = Document.written("x" * (MAX_TEXT - 50))
+    assert not document.is_heavy(small)
+    assert document.is_heavy(large)
+    rewrite(document, "x" * MAX_TEXT)
+    assert document.is_heavy(small)
+    rewrite(document, "x")
+    assert not document.is_heavy(small)
+    monkeypatch.setattr(module, "MAX_STATE", len(document.since(None)))
+    assert document.is_heavy(small)
