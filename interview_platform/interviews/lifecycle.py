@@ -53,19 +53,24 @@ class LifeCycleService:
         """
         now = utcnow()
 
-        def start(session: Session) -> Document:
+        def start(session: Session) -> tuple[Document, ObjectId]:
             found = self._interviews.by_id(interview_id, session)
             check_access(actor, "interviews.start", found)
             changes = {"status": InterviewStatus.LIVE, "startedAt": now}
             after = self._interviews.transition(
                 interview_id, InterviewStatus.SCHEDULED, changes, session
             )
-            self._steps.write("interview.started", actor, interview_id, session)
-            return after
+            step = "interview.started"
+            return after, self._steps.write(step, actor, interview_id, session, at=now)
 
-        interview = transaction(self._store, start)
+        interview, entry_id = transaction(self._store, start)
         self._rooms.opened(
-            interview_id, {"interviewId": str(interview_id), "startedAt": isoformat(now)}
+            interview_id,
+            {
+                "interviewId": str(interview_id),
+                "startedAt": isoformat(now),
+                "id": str(entry_id),
+            },
         )
         return self._details.one(interview, actor.role)
 

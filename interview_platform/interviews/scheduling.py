@@ -101,8 +101,10 @@ class SchedulingService:
             found = self._interviews.by_id(interview_id, session)
             before = check_access(actor, "scheduling.update", found)
             changes = {name: value for name, value in fields.items() if before.get(name) != value}
+            # Who was let in early was let in to another time.
+            admission = {"candidateAdmittedAt": None} if "schedule" in changes else {}
             after = self._interviews.transition(
-                interview_id, InterviewStatus.SCHEDULED, changes, session
+                interview_id, InterviewStatus.SCHEDULED, {**changes, **admission}, session
             )
             _, faults = self._look_up(changes, session)
             notices = []

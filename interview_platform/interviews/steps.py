@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -24,13 +25,16 @@ class StepRecord:
         interview_id: ObjectId,
         session: Session,
         *,
+        at: datetime | None = None,
         first: bool = False,
         **data: Any,
-    ) -> None:
+    ) -> ObjectId:
         """Write down, in the transaction of the step, that `actor` has taken it.
 
-        The `first` step is the one that makes the interview.
+        It was taken `at` that time, or now; the `first` step is the one that makes the
+        interview. Returns the id of the log's entry.
         """
-        event = Event("system", log_actor(actor), {"event": step, **data})
-        self._session_log.append_in(session, interview_id, [event], new=first)
+        event = Event("system", log_actor(actor), {"event": step, **data}, at)
+        ((_, entry_id),) = self._session_log.append_in(session, interview_id, [event], new=first)
         self._audit.record(step, actor=actor.user_id, subject=interview_id, session=session)
+        return entry_id

@@ -177,8 +177,12 @@ class Attendance:
         try:
             answer = self._enter(connection, interview, waiting.wish)
         except Exception:
-            # The next review tries again.
-            self._begin_to_wait(connection, waiting)
+            if connection in self._connections:
+                # The next review tries again.
+                self._begin_to_wait(connection, waiting)
+            else:
+                self._rooms.forget(*waiting.rooms)
+                self._presence.leave(interview.id, connection.socket_id)
             raise
         self._rooms.forget(*waiting.rooms)
 
@@ -227,7 +231,9 @@ class Attendance:
         connection, hosted = membership.connection, membership.hosted
         key = str(hosted.interview_id)
         caught_up = None
-        if event.sinceSeq is not None and key not in connection.joined:
+        # Who is in, and asked for that before, is told everything as it happens.
+        followed = key in connection.joined and connection.joined[key].follows
+        if event.sinceSeq is not None and not followed:
             caught_up = self._missed.send(hosted, connection, CaughtUp(event.sinceSeq))
         with replica:
             if caught_up:
@@ -245,6 +251,8 @@ class Attendance:
                 self._rooms.follow(connection, hosted.interview_id)
             if caught_up:
                 self._missed.send_unnumbered(hosted, connection)
+            elif event.sinceSeq is not None:
+                caught_up = CaughtUp(hosted.feed.upto)
         return former is None, {**state, **(caught_up.told if caught_up else {})}
 
     def _welcome(self, membership: Membership, answer: Acknowledgement) -> Promise[Acknowledgement]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
+import gevent
 from bson import ObjectId
 from msgspec import Meta
+from pymongo.errors import PyMongoError
 
 from ..auth.model import Role
 from ..core.broadcast import Message
 from ..core.errors import Conflict, Forbidden, NotFound, ServiceError
+from ..core.faults import translate
 from ..interviews.admission import AdmissionService
+from ..interviews.model import InterviewRef
 from ..interviews.presence import Presence
 from ..interviews.rooms import CLOSE, socket_room_of, waiting_room_of
 from .acknowledgements import acknowledge
@@ -89,10 +93,14 @@ class Moderation:
                 # Where the interview is over, it is so for everyone.
                 self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))
             elif str(interview_id) in connection.waiting and not visit.waits:
-                try:
-                    self._attendance.let_in(connection, visit)
-                except ServiceError as error:
-                    log.warning("somebody waits on: %s", error)
+                # It waits for the stores: nobody else's turn must wait for that.
+                gevent.spawn(self._let_in, connection, visit)
+
+    def _let_in(self, connection: Connection, visit: InterviewRef) -> None:
+        try:
+            self._attendance.let_in(connection, visit)
+        except (ServiceError, PyMongoError) as error:
+            log.warning("somebody waits on: %s", translate(error).message)
 
     def _admit(self, connection: Connection, event: Admit) -> Answer:
         self._admission.let_in(connection.actor, event.interview_id)

@@ -76,9 +76,7 @@ class Tail:
         if entry["type"] == "code":
             self._editing.tell_late(hosted, entry)
             return
-        retold = retell(entry)
-        # Steps of the interview's life are told by who takes them, and seen by the sentinel.
-        if retold and not retold.event.startswith("interview"):
+        if retold := retell(entry):
             self._rooms.take(Message(retold.room, retold.event, retold.data, None))
 
     def _run(self) -> None:

@@ -85,8 +85,8 @@ class SessionLog:
         events: Sequence[Event],
         *,
         new: bool = False,
-    ) -> list[int]:
-        """Log `events` in the transaction of `session`; returns their numbers.
+    ) -> list[tuple[int, ObjectId]]:
+        """Log `events` in the transaction of `session`; returns the numbers and ids of entries.
 
         They exist if it commits. `new` says that the interview is made in it too: its log is
         empty. Has the transaction run again where another writer was
@@ -104,12 +104,9 @@ class SessionLog:
                 raise sealed_error()
         # What waits in the background must not rely on the number before this.
         self._writer.doubt(interview_id)
-        numbers = list(range(last + 1, last + 1 + len(entries)))
-        self._repository.insert_in(
-            session,
-            [entry.numbered(seq) for entry, seq in zip(entries, numbers, strict=True)],
-        )
-        return numbers
+        numbered = list(enumerate(entries, last + 1))
+        self._repository.insert_in(session, [entry.numbered(seq) for seq, entry in numbered])
+        return [(seq, entry.id) for seq, entry in numbered]
 
     def page(
         self,

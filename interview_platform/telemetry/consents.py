@@ -62,17 +62,16 @@ class ConsentService:
                 at=utcnow(),
                 seq=0,
             )
-            (seq,) = self._log.append_in(session, interview_id, [_event(actor, before, consent)])
+            event = _event(actor, before, consent)
+            ((seq, entry_id),) = self._log.append_in(session, interview_id, [event])
             consent = replace(consent, seq=seq)
             self._consents.put(interview_id, _document(consent), session)
-            return consent, True
+            return replace(consent, entry_id=entry_id), True
 
         consent, changed = transaction(self._store, give)
-        if not changed:
-            return consent
-        self._announce(self.TOPIC, str(interview_id))
-        entry = next(self._log.entries(interview_id, after=consent.seq - 1, upto=consent.seq))
-        return replace(consent, entry_id=entry["_id"])
+        if changed:
+            self._announce(self.TOPIC, str(interview_id))
+        return consent
 
     def current(self, interview_id: ObjectId) -> Consent | None:
         """Return what the candidate agrees to now; None where they were not asked yet."""

@@ -146,10 +146,13 @@ class Connection(Socket):  # type: ignore[misc]
             parts = environ["wsgi.input"].read(size).decode().split("\x1e")
             if len(parts) > MAX_PACKETS_POSTED:
                 raise ValueError("too many packets")
+            self._is_handling = True
             for part in parts:
                 self.receive(part)
         except ValueError as error:
             raise EngineIOError from error
+        finally:
+            self._is_handling = False
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
         """Close the connection; with `abort`, without telling the client. Never waits for it."""
@@ -159,12 +162,19 @@ class Connection(Socket):  # type: ignore[misc]
         reason = reason or self.server.reason.SERVER_DISCONNECT
         self.server._trigger_event("disconnect", self.sid, reason, run_async=False)
         self.server.limits.depart(self.address)
+        self.release()
         if not abort:
             self.send(Packet(CLOSE))
         self.closed = True
         if self._websocket is not None:
             self._websocket.end_soon()
         self._wake()
+
+    def release(self) -> None:
+        """Count it no more as one of a person's."""
+        if self.allowance is not None:
+            self.allowance = None
+            self.server.limits.release(self.person, self.sid)
 
     def cut(self) -> None:
         """End the connection at once, whatever waits to be sent; never waits."""

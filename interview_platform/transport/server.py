@@ -115,7 +115,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
         if connection is None:
             raise NotFound("The socket is gone")
-        self._release(connection)
+        connection.release()
         connection.allowance = self._limits.admit(person, connection.sid)
         connection.person = person
         return connection.put
@@ -231,10 +231,11 @@ class Server(socketio.Server):  # type: ignore[misc]
             connection.sockets[name] = sid
         if not connection.sockets:
             connection.outside_since = (since or began) + monotonic() - began
-            self._release(connection)
+            connection.release()
         if connection.closing:
             # It has closed while the handler ran; nobody was told, since it was not in yet.
             self._handle_disconnect(eio_sid, namespace)
+            connection.release()
 
     def _handle_disconnect(
         self, eio_sid: str, namespace: str | None, reason: str | None = None
@@ -245,19 +246,14 @@ class Server(socketio.Server):  # type: ignore[misc]
         super()._handle_disconnect(eio_sid, namespace, reason)
         if connection is not None and not connection.sockets:
             connection.outside_since = connection.outside_since or monotonic()
-            self._release(connection)
-
-    def _release(self, connection: Connection) -> None:
-        if connection.allowance is not None:
-            self._limits.release(connection.person, connection.sid)
-            connection.allowance = None
+            connection.release()
 
     def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         super()._handle_eio_disconnect(eio_sid, reason)
         # Engine.IO forgets closed connections by and by, and trips over them until then.
         connection = self.eio.sockets.pop(eio_sid, None)
         if connection is not None:
-            self._release(connection)
+            connection.release()
 
     def _handle(self, connection: Connection, event: Incoming) -> None:
         """Have the namespace handle an event, and acknowledge it now or once it is done."""

@@ -143,7 +143,8 @@ class WebSocket:
         """
         if not self._is_open:
             raise _closed()
-        if not self._writing.acquire(blocking=False):
+        if self._decrypted is not None or not self._writing.acquire(blocking=False):
+            # To send with TLS may wait.
             return False
         sent = 0
         try:

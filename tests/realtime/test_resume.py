@@ -6,6 +6,7 @@ from itertools import count
 
 from tests.live import SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
+from tests.service import Company
 
 
 def say(socket: SocketPerson, meeting: Meeting, message: str) -> int:
@@ -111,6 +112,41 @@ def test_positions_lead_to_the_end_of_the_log(connect: Connect, meeting: Meeting
     # Who does not follow the log is told nothing of its numbers and ids.
     assert "id" not in ida.all("chatMessage")[0]
     assert "id" in cleo.all("chatMessage")[0]
+
+
+def test_who_joins_again_while_in_is_told_how_far_they_are(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, cleo = connect(meeting.interviewer), connect(meeting.candidate)
+    assert ida.join(meeting.id)["ok"]
+    since = cleo.join(meeting.id, sinceSeq=0)["seq"]
+    last = say(ida, meeting, "once")
+    cleo.next("chatMessage")
+    wait_until(lambda: cleo.join(meeting.id, sinceSeq=since)["upto"] >= last, "a later number")
+    assert cleo.join(meeting.id, sinceSeq=since)["complete"]
+    say(ida, meeting, "live")
+    wait_until(lambda: "live" in messages(cleo), "what was said last")
+    assert messages(cleo) == ["once", "live"]
+    assert all("id" in said for said in cleo.all("chatMessage"))
+
+
+def test_the_start_is_told_once_and_by_its_id(connect: Connect, company: Company) -> None:
+    ahead = Meeting(company, live=False)
+    ida = connect(ahead.interviewer)
+    assert ida.join(ahead.id, sinceSeq=0)["ok"]
+    ahead.start()
+    told = ida.next("interviewStarted")
+    steps = {each["data"]["event"]: each for each in ahead.log(type="system")}
+    started = steps["interview.started"]
+    assert told["id"] == started["id"]
+    wait_until(
+        lambda: any(each["seq"] >= started["seq"] for each in ida.all("position")), "its number"
+    )
+    assert len(ida.all("interviewStarted")) == 1
+    again = connect(ahead.interviewer)
+    assert again.join(ahead.id, sinceSeq=0)["ok"]
+    retold = again.next("interviewStarted")
+    assert retold == {**told, "seq": started["seq"]}
 
 
 def test_a_number_beyond_the_end_is_taken_as_the_end(connect: Connect, meeting: Meeting) -> None:

@@ -321,17 +321,19 @@ def test_a_transaction_logs_what_happened_in_it(
     live = Event("system", None, {"event": "interview.live"})
 
     def abandoned(session: Session) -> None:
-        assert log.append_in(session, interview_id, [started]) == [2]
+        assert [seq for seq, _ in log.append_in(session, interview_id, [started])] == [2]
         raise LookupError
 
     with pytest.raises(LookupError):
         mongo.transaction(database, abandoned)
-    assert mongo.transaction(
+    written = mongo.transaction(
         database, lambda session: log.append_in(session, interview_id, [started, live])
-    ) == [2, 3]
+    )
+    assert [seq for seq, _ in written] == [2, 3]
     assert log.append(interview_id, "chat", None, {}).stored.result(TIMEOUT) == 4
     found = stored_in(database, interview_id)
     assert [each["type"] for each in found] == ["chat", "system", "system", "chat"]
+    assert [entry_id for _, entry_id in written] == [each["_id"] for each in found[1:3]]
     assert found[1]["actor"] == ACTOR
 
 
@@ -343,9 +345,10 @@ def test_transactions_and_appends_race(
     def step(number: int) -> list[int]:
         events = [Event("system", None, {"step": number, "part": part}) for part in (1, 2)]
         log = logs[number % 2]
-        return mongo.transaction(
+        written = mongo.transaction(
             database, lambda session: log.append_in(session, interview_id, events)
         )
+        return [seq for seq, _ in written]
 
     with ThreadPoolExecutor(4) as pool:
         steps = [pool.submit(step, number) for number in range(12)]

@@ -264,3 +264,18 @@ def test_who_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path) -> None:
             connection.send("3")
         # Clients take a server for dead as well that does not ask for signs of life.
         assert heard.count("2") >= 3
+
+
+def test_who_polls_and_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path) -> None:
+    with serve(tmp_path, PING_SECONDS="1") as live, ThreadPoolExecutor() as pool:
+        session = polling_session(live)
+        assert requests.post(session, data="40/bare,", timeout=5).text == "OK"
+        # One call at a time, as clients have it: no pong comes before this is handled.
+        napping = pool.submit(requests.post, session, data='42/bare,1["nap",5]', timeout=10)
+        heard = []
+        while '43/bare,1["rested"]' not in heard:
+            answer = requests.get(session, timeout=5)
+            assert answer.status_code == 200, answer.text
+            heard += answer.text.split("\x1e")
+        assert napping.result().text == "OK"
+        assert heard.count("2") >= 3

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
+import pytest
+from redis import Redis
+
+from tests.interviews import slot
 from tests.live import SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import Company
@@ -58,6 +62,35 @@ def test_staff_let_the_candidate_in_who_stays_let_in(
     assert "waiting" not in again
     steps = [entry["data"]["event"] for entry in ahead.log(type="system")]
     assert steps.count("participant.admitted") == 1
+
+
+def test_a_new_time_has_the_candidate_wait_again(
+    connect: Connect, ahead: Meeting, company: Company
+) -> None:
+    ida, cleo = connect(ahead.interviewer), connect(ahead.candidate)
+    wait_for(cleo, ahead)
+    assert ida.call("admit", {"interviewId": ahead.id})["ok"]
+    assert cleo.next("admitted")["status"] == "scheduled"
+    cleo.leave()
+    path = f"/api/admin/interviews/{ahead.id}"
+    assert company.admin.patch(path, {"schedule": slot(30)}).status_code == 200
+    wait_for(connect(ahead.candidate), ahead)
+
+
+def test_who_goes_while_being_let_in_waits_no_more(
+    connect: Connect, ahead: Meeting, redis_client: Redis
+) -> None:
+    cleo = connect(ahead.candidate)
+    wait_for(cleo, ahead)
+    # Holds up for two seconds who is let in, which begins within two.
+    redis_client.client_pause(4_000)
+    ahead.start()
+    time.sleep(2.1)
+    cleo.leave()
+    ida = connect(ahead.interviewer)
+    assert [each["role"] for each in ida.join(ahead.id)["participants"]] == ["interviewer"]
+    time.sleep(1)  # nothing tells that nobody comes
+    assert [each["role"] for each in ida.all("presence")[-1]["participants"]] == ["interviewer"]
 
 
 def test_letting_in_reaches_another_process(

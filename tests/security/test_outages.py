@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -48,6 +49,39 @@ def test_6_sessions_end_everywhere_while_publishing_is_cut(
         for socket in sockets[number]:
             wait_until(partial(_gone, socket), f"the socket's end by cause {number}", 5)
     assert lasting.connected
+
+
+def test_6_sessions_end_in_time_while_people_are_let_in_slowly(
+    company: Company, connect: Connect, start_web: StartWeb, own_redis: EmbeddedRedis
+) -> None:
+    web = start_web()
+    person = company.staff()
+    ending = connect(person, web.url)
+    meetings = [Meeting(company, live=False) for _ in range(5)]
+    waiting = [connect(each.candidate, web.url) for each in meetings]
+    for socket, meeting in zip(waiting, meetings, strict=True):
+        assert socket.join(meeting.id)["waiting"]
+    # Letting each of them in waits two seconds for Redis.
+    with _frozen(own_redis, seconds=12):
+        for meeting in meetings:
+            meeting.start()
+        time.sleep(2.1)  # by now it has begun
+        assert person.post("/api/auth/logout").status_code == 204
+        wait_until(lambda: not ending.connected, "the socket's end", 5)
+
+
+def test_21_a_start_that_redis_lost_is_told_out_of_the_log(
+    company: Company, connect: Connect, start_web: StartWeb, own_redis: EmbeddedRedis
+) -> None:
+    ahead = Meeting(company, live=False)
+    ida = connect(ahead.interviewer, start_web().url)
+    assert ida.join(ahead.id, sinceSeq=0)["ok"]
+    with closing(redis.connect(own_redis.url)) as client:
+        client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # type: ignore[no-untyped-call]
+    ahead.start()
+    told = ida.next("interviewStarted")
+    started = ahead.log(type="system")[-1]
+    assert (told["id"], told["interviewId"]) == (started["id"], ahead.id)
 
 
 @pytest.mark.parametrize("redis_is", ["gone", "frozen"])
@@ -137,10 +171,10 @@ def _stopped(store: EmbeddedRedis) -> Iterator[None]:
 
 
 @contextmanager
-def _frozen(store: EmbeddedRedis) -> Iterator[None]:
+def _frozen(store: EmbeddedRedis, seconds: int = 6) -> Iterator[None]:
     """Have Redis answer nobody for a while, and then all at once."""
     with closing(redis.connect(store.url)) as client:
-        client.client_pause(6_000)
+        client.client_pause(1_000 * seconds)
         yield
         wait_until(partial(_answers, client), "Redis")
 

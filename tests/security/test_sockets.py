@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 import requests
+from redis import Redis
 from websocket import ABNF
 
 from interview_platform.core.settings import Settings
@@ -155,6 +156,30 @@ def test_17_one_person_has_so_many_connections_over_all_processes(
         return False
 
     wait_until(returns, "room for another")
+
+
+def test_17_who_goes_before_being_let_in_takes_nobody_s_place(
+    company: Company, start_web: StartWeb, connect: Connect, redis_client: Redis
+) -> None:
+    web, person = start_web(SOCKETS_PER_PERSON="1"), company.staff()
+    polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
+    greeting = requests.get(polling, timeout=5).text
+    session = f"{polling}&sid={json.loads(greeting[1:])['sid']}"
+    with ThreadPoolExecutor() as pool:
+        # Holds up who is counted.
+        redis_client.client_pause(1_000)
+        hello = f"40/interview,{json.dumps({'token': person.token})}"
+        entering = pool.submit(requests.post, session, data=hello, timeout=5)
+        time.sleep(0.3)  # nothing tells from outside how far it is
+        assert requests.post(session, data="1", timeout=5).status_code == 200
+        entering.result()
+
+    def enters() -> bool:
+        with suppress(RefusedError):
+            return connect(person, web.url).connected
+        return False
+
+    wait_until(enters, "room for another")
 
 
 @pytest.mark.parametrize("launch", [deploy])
