@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
+from ..core.addresses import normalize_email
 from ..core.clock import EPOCH, utcnow
 from ..core.errors import Conflict
 from ..core.mongo import Document, Repository, Session
@@ -27,14 +28,6 @@ _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
 _SESSION_TIMES = {"_id": False, "createdAt": True, "rotatedAt": True, "expiresAt": True}
 _LINK_TIMES = {"_id": False, "purpose": True, "createdAt": True, "expiresAt": True}
 _ERASURE_DUE = "erasure_due"
-
-
-def normalize_email(email: str) -> str:
-    """Return `email` as addresses are kept and compared: trimmed, and A to Z in lower case.
-
-    Other letters stay as they are, since case-folding makes other mailboxes of some.
-    """
-    return email.strip().encode().lower().decode()
 
 
 class UserRepository(Repository):

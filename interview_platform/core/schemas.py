@@ -5,7 +5,6 @@ Field names are the wire's and the store's camelCase, so that documents are dump
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +16,7 @@ import phonenumbers
 from bson import ObjectId
 from marshmallow import fields, validate
 
+from .addresses import normalize_email
 from .clock import isoformat
 from .dumping import PlannedNested, PlannedSchema
 from .paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -26,8 +26,6 @@ MAX_INTEGER = 2**63 - 1
 
 # Names in the time zone database for what is no place: this machine's own, and none at all.
 _NO_TIMEZONES = frozenset({"localtime", "Factory"})
-
-_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class Schema(PlannedSchema):
@@ -124,7 +122,7 @@ class Email(Text):
         super().__init__(description, most=254, validate=[validate.Email()], **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs).translate(_LOWER)
+        text = normalize_email(super()._deserialize(value, attr, data, **kwargs))
         if text != text.casefold():
             raise self.make_error("fold")
         return text
