@@ -42,7 +42,7 @@ class Document:
     Updates of others are to be checked before they are applied; one that is refused leaves
     the document as it was. What this costs: some 50 us for a keystroke in a text of any
     length, and a walk through all that was ever typed where a `history` is kept of a text that
-    is not all ASCII. Updates that are `heavy`, and texts that differ much, take milliseconds
+    is not all ASCII. Updates that are heavy, and texts that differ much, take milliseconds
     and belong on a thread. One thread at a time, whichever: the caller sees to that.
     """
 
@@ -121,9 +121,7 @@ class Document:
         that the document has to be measured for it."""
         size = len(update)
         return (
-            size > HEAVY_UPDATE
-            or self._weight + size > MAX_STATE
-            or (self._text_size + size > MAX_TEXT and self.size + size > MAX_TEXT)
+            size > HEAVY_UPDATE or self._weight + size > MAX_STATE or not self._has_room_for(size)
         )
 
     def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:

@@ -251,9 +251,7 @@ class Server(socketio.Server):  # type: ignore[misc]
     def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         super()._handle_eio_disconnect(eio_sid, reason)
         # Engine.IO forgets closed connections by and by, and trips over them until then.
-        connection = self.eio.sockets.pop(eio_sid, None)
-        if connection is not None:
-            connection.release()
+        self.eio.sockets.pop(eio_sid, None)
 
     def _handle(self, connection: Connection, event: Incoming) -> None:
         """Have the namespace handle an event, and acknowledge it now or once it is done."""
