@@ -6,12 +6,14 @@ A plugin of pytest, named in `conftest.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from pymongo.database import Database
 
 from interview_platform.app import create_app
+from interview_platform.auth.accounts import AccountLinks
 from interview_platform.core.mongo import Document, sync_schema
 from interview_platform.core.settings import Settings
 from interview_platform.wiring import Services
@@ -34,6 +36,12 @@ def services(settings: Settings) -> Iterator[Services]:
             sync_schema(services.repositories)
             _prepared.add(place)
         yield services
+
+
+@pytest.fixture
+def links(services: Services) -> AccountLinks:
+    """What makes the links of one use that are otherwise mailed alone."""
+    return AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import requests
 from websocket import ABNF, WebSocket, WebSocketException, create_connection
 
 from tests.live import DEADLINE, NAMESPACE, WebProcess
@@ -138,3 +139,10 @@ def peak_memory(process: Path, *, anew: bool = False) -> int:
         (process / "clear_refs").write_text("5")
     lines = (process / "status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+def polling_session(url: str) -> str:
+    """Begin a session by long polling at a service; returns where it is continued."""
+    polling = f"{url}/socket.io/?EIO=4&transport=polling"
+    greeting = json.loads(requests.get(polling, timeout=5).text[1:])
+    return f"{polling}&sid={greeting['sid']}"

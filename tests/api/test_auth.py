@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 from bson import ObjectId
@@ -13,7 +12,6 @@ from pymongo.database import Database
 from interview_platform.app import create_app
 from interview_platform.auth.accounts import AccountLinks
 from interview_platform.core.mongo import Document
-from interview_platform.wiring import Services
 from tests.queries import recorded, stages
 from tests.service import PASSWORD, Company, Person
 
@@ -200,10 +198,9 @@ def test_an_account_without_a_password_is_invited_again_instead_of_activated(
 
 
 def test_a_new_password_and_a_deactivation_void_links_that_were_sent(
-    company: Company, services: Services
+    company: Company, links: AccountLinks
 ) -> None:
     person = company.staff()
-    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
 
     def use(link: str) -> int:
         body = {"token": link, "password": NEW_PASSWORD}
@@ -220,10 +217,9 @@ def test_a_new_password_and_a_deactivation_void_links_that_were_sent(
     assert use(links.issue(ObjectId(person.id), "reset")) == 204
 
 
-def test_a_new_role_leaves_an_invitation_as_it_is(company: Company, services: Services) -> None:
+def test_a_new_role_leaves_an_invitation_as_it_is(company: Company, links: AccountLinks) -> None:
     body = {"name": "Ina", "email": "ina@example.com", "role": "interviewer"}
     invited = company.admin.post("/api/admin/users", body).json["user"]
-    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
     link = links.issue(ObjectId(invited["id"]), "invitation")
     path = f"/api/admin/users/{invited['id']}"
     assert company.admin.patch(path, {"role": "admin"}).status_code == 200

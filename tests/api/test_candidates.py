@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -84,10 +84,9 @@ def test_a_candidate_without_a_password_is_invited(
 
 
 def test_who_takes_up_an_invitation_is_listed_as_active(
-    company: Company, services: Services
+    company: Company, links: AccountLinks
 ) -> None:
     candidate = create(company)
-    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
     token = links.issue(ObjectId(candidate["id"]), "invitation")
     assert names(company.admin, status="active") == []
     answer = company.anyone.post("/api/auth/password/reset", {"token": token, "password": PASSWORD})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import requests
 from websocket import ABNF, WebSocketBadStatusException, create_connection
 
 from interview_platform.transport.server import MAX_MESSAGE_BYTES
-from tests.raw import peak_memory
+from tests.raw import peak_memory, polling_session
 from tests.realtime.bare_server import (
     PYWSGI,
     Live,
@@ -53,7 +52,7 @@ def test_events_and_acknowledgements_travel_with_binary_parts(
 
 
 def test_long_polling_alone_serves_too(live: Live) -> None:
-    session = polling_session(live)
+    session = polling_session(live.url)
     packets = f'40/bare,\x1e451-/bare,7["echo",{PLACEHOLDER}]\x1ebAAEC'
     assert requests.post(session, data=packets, timeout=5).text == "OK"
     connected, acknowledged, attachment = requests.get(session, timeout=5).text.split("\x1e")
@@ -68,7 +67,7 @@ def test_long_polling_alone_serves_too(live: Live) -> None:
 
 
 def test_a_client_that_leaves_while_it_is_let_in_leaves_nothing_behind(live: Live) -> None:
-    session = polling_session(live)
+    session = polling_session(live.url)
     with ThreadPoolExecutor() as pool:
         entering = pool.submit(requests.post, session, data="40/slow,", timeout=5)
         wait_until(lambda: live.state()["calls"][-1:] == ["entering"])
@@ -156,7 +155,7 @@ def test_a_handshake_that_is_not_websocket_leaves_nothing_behind(live: Live) -> 
 
 
 def test_an_upgrade_that_fails_leaves_the_polling_session(live: Live) -> None:
-    session = polling_session(live)
+    session = polling_session(live.url)
     address = session.replace("http://", "ws://").replace("polling", "websocket")
     with hanging_up(create_connection(address, timeout=10)) as connection:
         connection.send("4not a probe")
@@ -202,14 +201,10 @@ def test_messages_over_the_limit_close_the_connection_and_take_no_memory(
     assert peak_memory(process) - before < 16 * MIB
 
 
-def polling_session(live: Live) -> str:
-    polling = f"{live.url}/socket.io/?EIO=4&transport=polling"
-    greeting = json.loads(requests.get(polling, timeout=5).text[1:])
-    return f"{polling}&sid={greeting['sid']}"
-
-
 def test_a_polling_body_over_the_limit_is_refused(live: Live) -> None:
-    answer = requests.post(polling_session(live), data=b"4" + b"x" * MAX_MESSAGE_BYTES, timeout=5)
+    answer = requests.post(
+        polling_session(live.url), data=b"4" + b"x" * MAX_MESSAGE_BYTES, timeout=5
+    )
     assert answer.status_code == 400
 
 
@@ -268,7 +263,7 @@ def test_who_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path) -> None:
 
 def test_who_polls_and_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path) -> None:
     with serve(tmp_path, PING_SECONDS="1") as live, ThreadPoolExecutor() as pool:
-        session = polling_session(live)
+        session = polling_session(live.url)
         assert requests.post(session, data="40/bare,", timeout=5).text == "OK"
         # One call at a time, as clients have it: no pong comes before this is handled.
         napping = pool.submit(requests.post, session, data='42/bare,1["nap",5]', timeout=10)

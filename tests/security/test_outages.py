@@ -34,9 +34,7 @@ def test_6_sessions_end_everywhere_while_publishing_is_cut(
     lasting = connect(company.admin, webs[0].url)
     change = {"currentPassword": PASSWORD, "newPassword": "an entirely new one"}
     account = "/api/admin/users/{}".format
-    with closing(redis.connect(own_redis.url)) as client:
-        # Nobody may publish or hear any more; all else goes on.
-        client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # type: ignore[no-untyped-call]
+    _silence(own_redis)
     causes: list[Callable[[], Answer]] = [
         lambda: people[0].post("/api/auth/logout"),
         lambda: people[1].post("/api/auth/logout-all"),
@@ -76,8 +74,7 @@ def test_21_a_start_that_redis_lost_is_told_out_of_the_log(
     ahead = Meeting(company, live=False)
     ida = connect(ahead.interviewer, start_web().url)
     assert ida.join(ahead.id, sinceSeq=0)["ok"]
-    with closing(redis.connect(own_redis.url)) as client:
-        client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # type: ignore[no-untyped-call]
+    _silence(own_redis)
     ahead.start()
     told = ida.next("interviewStarted")
     started = ahead.log(type="system")[-1]
@@ -161,6 +158,12 @@ def test_22_rooms_lose_nothing_that_was_acknowledged_while_the_store_is_away(
     assert sorted(stored.values()) == sorted(map(str, range(10)))
     wait_until(lambda: second.join(meeting.id)["ok"], "a join as ever")
     assert [entry["seq"] for entry in meeting.log()] == list(range(1, len(meeting.log()) + 1))
+
+
+def _silence(store: EmbeddedRedis) -> None:
+    """Have nobody publish or hear any more; all else goes on."""
+    with closing(redis.connect(store.url)) as client:
+        client.execute_command("ACL", "SETUSER", "default", "resetchannels")  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 
 import bcrypt
 import pytest
@@ -229,12 +228,11 @@ def test_logins_at_one_old_hash_at_once_all_succeed(
 @pytest.mark.parametrize("overtaken_by", ["reset", "logout-all"])
 def test_6_a_password_change_that_was_overtaken_changes_nothing(
     company: Company,
-    services: Services,
+    links: AccountLinks,
     monkeypatch: pytest.MonkeyPatch,
     overtaken_by: str,
 ) -> None:
     person = company.staff()
-    links = AccountLinks(services.one_time_tokens, timedelta(days=1), timedelta(hours=1))
     hasher = company.app.extensions["services"].hasher
     hash_it = hasher.hash
 

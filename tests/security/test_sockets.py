@@ -17,9 +17,9 @@ from websocket import ABNF
 from interview_platform.core.settings import Settings
 from tests.live import RefusedError, SocketPerson, WebProcess, deploy, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
-from tests.raw import RawSocket, frame, packet, peak_memory, raw, worker_of
+from tests.raw import RawSocket, frame, packet, peak_memory, polling_session, raw, worker_of
 from tests.security.test_tokens import bad_tokens
-from tests.service import PASSWORD, Company
+from tests.service import PASSWORD, Company, Person
 
 MIB = 1024 * 1024
 DRAINED_WITHIN = 10.0
@@ -138,6 +138,12 @@ def test_17_one_address_has_so_many_connections(
     wait_until(lambda: arrive("2001:db8:1:2::10") == 200, "room for another")
 
 
+def enters(connect: Connect, person: Person, web: WebProcess) -> bool:
+    with suppress(RefusedError):
+        return connect(person, web.url).connected
+    return False
+
+
 def test_17_one_person_has_so_many_connections_over_all_processes(
     company: Company, start_web: StartWeb, connect: Connect
 ) -> None:
@@ -149,22 +155,14 @@ def test_17_one_person_has_so_many_connections_over_all_processes(
             connect(person, web.url)
     connect(other, webs[0].url)
     sockets[0].leave()
-
-    def returns() -> bool:
-        with suppress(RefusedError):
-            return connect(person, webs[1].url).connected
-        return False
-
-    wait_until(returns, "room for another")
+    wait_until(lambda: enters(connect, person, webs[1]), "room for another")
 
 
 def test_17_who_goes_before_being_let_in_takes_nobody_s_place(
     company: Company, start_web: StartWeb, connect: Connect, redis_client: Redis
 ) -> None:
     web, person = start_web(SOCKETS_PER_PERSON="1"), company.staff()
-    polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
-    greeting = requests.get(polling, timeout=5).text
-    session = f"{polling}&sid={json.loads(greeting[1:])['sid']}"
+    session = polling_session(web.url)
     with ThreadPoolExecutor() as pool:
         # Holds up who is counted.
         redis_client.client_pause(1_000)
@@ -173,13 +171,7 @@ def test_17_who_goes_before_being_let_in_takes_nobody_s_place(
         time.sleep(0.3)  # nothing tells from outside how far it is
         assert requests.post(session, data="1", timeout=5).status_code == 200
         entering.result()
-
-    def enters() -> bool:
-        with suppress(RefusedError):
-            return connect(person, web.url).connected
-        return False
-
-    wait_until(enters, "room for another")
+    wait_until(lambda: enters(connect, person, web), "room for another")
 
 
 @pytest.mark.parametrize("launch", [deploy])
