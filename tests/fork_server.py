@@ -19,6 +19,8 @@ from importlib import import_module  # noqa: E402
 from gevent.os import fork_gevent  # noqa: E402
 from gunicorn.app import wsgiapp  # noqa: E402
 
+from tests import clock  # noqa: E402
+
 IMPORTED = ("interview_platform.app", "interview_platform.core.gunicorn")
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -50,6 +52,8 @@ def start(command: list[str], env: dict[str, str], log: str) -> int:
         os.close(opened)
     os.environ.clear()
     os.environ.update(env)
+    if offset := env.get(clock.OFFSET):
+        clock.shift(float(offset))
     sys.argv = command
     sys.exit(wsgiapp.run())
 

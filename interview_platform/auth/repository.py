@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -17,11 +17,11 @@ from ..core.mongo import Document, Repository, Session
 from ..core.paging import Page, PageRequest
 from ..core.security import PLAIN_SCHEME, PasswordHash
 from .model import Role, UserStatus
+from .rotation import MAX_RETIRED
 
 # What leaves the repository unless a password is to be checked: a hash never does by accident.
 _PUBLIC = {"passwordHash": False, "passwordScheme": False}
 _BRIEF = {"name": True, "email": True}
-_ROTATION = {"previousHash": True, "rotatedAt": True}
 # What of a session says who its bearer is.
 _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
 # What of sessions and links is for their owner to know: when, and never what they prove.
@@ -249,29 +249,50 @@ class SessionRepository(Repository):
     def rotate(
         self, session_id: ObjectId, old_hash: str, new_hash: str, expires_at: datetime
     ) -> bool:
-        """Replace the session's refresh token; False where `old_hash` is not the current one."""
+        """Replace the session's refresh token; False where `old_hash` is not the current one.
+
+        When that was is noted by the store's clock.
+        """
+        retired = {"hash": {"$literal": old_hash}, "at": "$$NOW"}
+        earlier = {"$ifNull": ["$retired", []]}
         updated = self._collection.update_one(
             {"_id": session_id, "refreshHash": old_hash, "expiresAt": {"$gt": utcnow()}},
-            {
-                "$set": {
-                    "refreshHash": new_hash,
-                    "previousHash": old_hash,
-                    "expiresAt": expires_at,
-                },
-                # The moment of the write itself: whoever began before it was overtaken by it.
-                "$currentDate": {"rotatedAt": True},
-            },
+            [
+                {
+                    "$set": {
+                        "refreshHash": {"$literal": new_hash},
+                        "retired": {
+                            "$slice": [{"$concatArrays": [earlier, [retired]]}, -MAX_RETIRED]
+                        },
+                        "rotatedAt": "$$NOW",
+                        "expiresAt": expires_at,
+                    }
+                }
+            ],
         )
         return updated.matched_count == 1
 
-    def rotated_since(self, session_id: ObjectId, previous_hash: str, moment: datetime) -> bool:
-        """Tell whether the last token to be rotated is that of `previous_hash`, since `moment`."""
-        found = self._collection.find_one({"_id": session_id}, _ROTATION)
-        return (
-            found is not None
-            and found.get("previousHash") == previous_hash
-            and found["rotatedAt"] >= moment
+    def current_hash(
+        self, session_id: ObjectId, retired_hash: str, within: timedelta
+    ) -> str | None:
+        """Return the hash of the session's refresh token, if `retired_hash` was replaced lately.
+
+        That is, at most `within` ago by the store's clock, both times. None otherwise, and
+        where the session has ended.
+        """
+        found = self._collection.aggregate(
+            [
+                {"$match": {"_id": session_id, "expiresAt": {"$gt": utcnow()}}},
+                {"$project": {"refreshHash": True, "retired": True, "now": "$$NOW"}},
+            ]
         )
+        for session in found:
+            for retired in session.get("retired", ()):
+                age = session["now"] - retired["at"]
+                if retired["hash"] == retired_hash and age <= within:
+                    current: str = session["refreshHash"]
+                    return current
+        return None
 
     def end(self, session_id: ObjectId) -> bool:
         return self._collection.delete_one({"_id": session_id}).deleted_count == 1

@@ -90,7 +90,7 @@ class RefreshSchema(Schema):
 
 class TokensSchema(Schema):
     token = Text("The access token, for the Authorization header.", most=4096)
-    refreshToken = Text("The token to get the next pair with, usable once.", most=4096)
+    refreshToken = Text("The token to get the next pair with, which replaces it.", most=4096)
     expiresIn = Number("How many seconds the access token lives.", example=86400)
     user = Part(UserBriefSchema, "Who is logged in.")
 

@@ -21,6 +21,7 @@ from .model import FIRST_ADMIN, Actor, Claims, Grant, Role, UserStatus
 from .passwords import check_password
 from .ports import Outbox, SessionEnds
 from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
+from .rotation import GRACE, RefreshChain
 from .throttle import Throttle
 
 WRONG_CREDENTIALS = "Invalid credentials"
@@ -49,6 +50,7 @@ class AuthService:
         ends: SessionEnds,
         audit: Audit,
         session_length: timedelta,
+        refresh_chain: RefreshChain,
         on_activation: Callable[[ObjectId, Session], None],
     ) -> None:
         """`on_activation` is told, in the same transaction, whose account became active."""
@@ -63,6 +65,7 @@ class AuthService:
         self._ends = ends
         self._audit = audit
         self._session_length = session_length
+        self._refresh_chain = refresh_chain
         self._on_activation = on_activation
 
     def register_admin(
@@ -123,27 +126,33 @@ class AuthService:
         return grant
 
     def refresh(self, claims: Claims) -> Grant:
-        """Give a session its next refresh token. A used one ends the session.
+        """Give a session its next refresh token.
 
-        Of two that present one token at once, one gets its successor and the other is
-        refused, which ends nothing.
+        A token that was replaced at most `GRACE` ago leads to the one that is current by now,
+        so that all who refresh at once, or again since an answer was lost, hold the same one.
+        A token that was replaced earlier ends the session. Raises `Unauthorized`.
         """
-        started = utcnow()
-        presented, refresh_id = fingerprint(claims.refresh_id or ""), random_token()
-        rotated = self._sessions.rotate(
-            claims.session_id,
-            presented,
-            fingerprint(refresh_id),
-            started + self._session_length,
-        )
-        user = self._users.by_id(claims.user_id) if rotated else None
-        if user is None:
-            overtaken = self._sessions.rotated_since(claims.session_id, presented, started)
-            if not overtaken and self._sessions.end(claims.session_id):
+        refresh_id = self._rotate(claims)
+        user = self._users.by_id(claims.user_id) if refresh_id else None
+        if user is None or refresh_id is None:
+            if self._sessions.end(claims.session_id):
                 self._ends.one(claims.session_id)
                 self._audit.record("session.refresh-reused", actor=claims.user_id)
             raise Unauthorized("Invalid token")
         return Grant(user, claims.session_id, refresh_id)
+
+    def _rotate(self, claims: Claims) -> str | None:
+        """Return the id of the session's refresh token from now on; None for a reused one."""
+        presented = claims.refresh_id or ""
+        presented_hash = fingerprint(presented)
+        successor = self._refresh_chain.successor(presented)
+        expires_at = utcnow() + self._session_length
+        if self._sessions.rotate(
+            claims.session_id, presented_hash, fingerprint(successor), expires_at
+        ):
+            return successor
+        current_hash = self._sessions.current_hash(claims.session_id, presented_hash, GRACE)
+        return self._refresh_chain.find(presented, current_hash) if current_hash else None
 
     def identify(self, claims: Claims) -> Actor:
         """Return who bears an access token. Raises `Unauthorized` after the session's end."""

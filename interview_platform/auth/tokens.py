@@ -22,8 +22,10 @@ from .model import Claims, Grant
 
 ISSUER = "smart-interview"
 AUDIENCE = "smart-interview-api"
-# Seconds by which the clocks of two hosts may differ.
+# Seconds for which a token is taken after its end, and before its beginning if it names one.
 LEEWAY = 3
+# Seconds by which the clocks of two hosts may differ: a token is good at once on each of them.
+CLOCK_SKEW = 120
 # How many good tokens a process knows again without checking their signatures anew.
 KNOWN_TOKENS = 10_000
 
@@ -42,7 +44,9 @@ class Tokens:
             JWT_SECRET_KEY=settings.jwt_secret,
             JWT_ALGORITHM="HS256",
             JWT_DECODE_ALGORITHMS=["HS256"],
-            JWT_DECODE_LEEWAY=LEEWAY,
+            # For the time of issue alone: the others are checked more closely by `verify`.
+            JWT_DECODE_LEEWAY=CLOCK_SKEW,
+            JWT_ENCODE_NBF=False,
             JWT_ENCODE_ISSUER=ISSUER,
             JWT_DECODE_ISSUER=ISSUER,
             JWT_ENCODE_AUDIENCE=AUDIENCE,
@@ -78,8 +82,11 @@ class Tokens:
         """
         try:
             claims = self._claims(token)
+            now = time()
+            ended = claims["exp"] + LEEWAY <= now
+            not_yet_valid = claims.get("nbf", now) > now + LEEWAY
             # All else that was checked when it was first seen stays as it was.
-            if claims["exp"] + LEEWAY <= time() or claims["type"] != kind:
+            if ended or not_yet_valid or claims["type"] != kind:
                 raise Unauthorized("Invalid token")
             return Claims(
                 user_id=ObjectId(claims["sub"]),

@@ -10,6 +10,7 @@ from ..audit.service import Audit
 from ..auth.accounts import AccountLinks, AccountService, Recipients
 from ..auth.personal import AccountData
 from ..auth.ports import SessionEnds
+from ..auth.rotation import RefreshChain
 from ..auth.service import AuthService
 from ..auth.throttle import Throttle
 from ..candidates.imports import CandidateImport
@@ -183,6 +184,7 @@ class Services(Repositories):
             ends=self.session_ends,
             audit=self.audit,
             session_length=self.settings.refresh_expires_in,
+            refresh_chain=RefreshChain(self.settings.jwt_secret),
             on_activation=self.candidate_profiles.note_activation,
         )
 
