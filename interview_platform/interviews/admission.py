@@ -11,8 +11,10 @@ from ..coding_tasks.service import CodingTaskService
 from ..core.clock import utcnow
 from ..core.errors import Conflict, NotFound, ServiceError
 from ..core.mongo import Document, Session, Store, soon, transaction
+from ..session_log.service import SessionLog
 from .access import check_access
-from .model import OPEN, InterviewRef, InterviewStatus
+from .admissions import admissions_of, begin_admission, recorded_admissions
+from .model import OPEN, Admission, InterviewRef, InterviewStatus
 from .repository import InterviewRepository
 from .rooms import InterviewRooms
 from .steps import StepRecord
@@ -31,12 +33,14 @@ class AdmissionService:
         coding_tasks: CodingTaskService,
         steps: StepRecord,
         rooms: InterviewRooms,
+        session_log: SessionLog,
     ) -> None:
         self._store = store
         self._interviews = interviews
         self._coding_tasks = coding_tasks
         self._steps = steps
         self._rooms = rooms
+        self._session_log = session_log
 
     def admit(self, actor: Actor, interview_id: ObjectId) -> InterviewRef:
         """Return the interview whose room `actor` may enter, or wait in front of.
@@ -74,10 +78,25 @@ class AdmissionService:
             if InterviewStatus(interview["status"]) not in OPEN:
                 raise Conflict(f"The interview is {interview['status']}")
             if self._interviews.let_in(interview_id, utcnow(), session):
-                self._steps.write("participant.admitted", actor, interview_id, session)
+                step = self._steps.write("participant.admitted", actor, interview_id, session)
+                if interview["status"] != InterviewStatus.LIVE:
+                    begin_admission(self._interviews, interview, step.seq, session)
 
+        self._steps.settle()
         transaction(self._store, let_in)
         self._rooms.let_in(interview_id)
+
+    def admissions(self, interview: InterviewRef) -> tuple[Admission, ...]:
+        """Return for which parts of the log the candidate, who waits no more, was admitted.
+
+        Asks the store where that is not known of `interview`. Raises `NotFound`.
+        """
+        if interview.admissions:
+            return interview.admissions
+        found = self._interviews.by_id(interview.id)
+        if found is None:
+            raise NotFound
+        return admissions_of(found, self._session_log)
 
     def starter(self, interview_id: ObjectId) -> tuple[str, str]:
         """Return the text and the language that the interview's document is born with.
@@ -108,4 +127,5 @@ def _admit(actor: Actor, found: Document | None) -> InterviewRef:
         candidate=interview["candidate"],
         interviewer=interview["interviewer"],
         waits=waits,
+        admissions=recorded_admissions(interview),
     )

@@ -13,6 +13,7 @@ from ..candidates.service import CandidateService
 from ..core.clock import isoformat, utcnow
 from ..core.mongo import Document, Session, Store, transaction
 from .access import check_access
+from .admissions import begin_admission
 from .details import InterviewDetails
 from .model import SEAL_GRACE, InterviewStatus
 from .repository import InterviewRepository
@@ -60,9 +61,12 @@ class LifeCycleService:
             after = self._interviews.transition(
                 interview_id, InterviewStatus.SCHEDULED, changes, session
             )
-            step = "interview.started"
-            return after, self._steps.write(step, actor, interview_id, session, at=now)
+            step = self._steps.write("interview.started", actor, interview_id, session, at=now)
+            if not after.get("candidateAdmittedAt"):
+                begin_admission(self._interviews, after, step.seq, session)
+            return after, step.entry_id
 
+        self._steps.settle()
         interview, entry_id = transaction(self._store, start)
         self._rooms.opened(
             interview_id,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from bson import ObjectId
 
@@ -25,6 +25,9 @@ MAX_AHEAD = timedelta(days=2 * 365)
 
 # How long after an interview's end its log takes what is on its way still.
 SEAL_GRACE = timedelta(seconds=3)
+
+# How many admissions of its candidate an interview keeps: the latest.
+MAX_ADMISSIONS = 50
 
 MAX_FEEDBACK = 20_000
 MAX_CRITERIA = 50
@@ -48,15 +51,41 @@ class Recommendation(StrEnum):
     STRONG_YES = "strong_yes"
 
 
+class Admission(NamedTuple):
+    """A part of the session log for which the candidate was admitted to the room.
+
+    It begins with entry `first`, which admitted them, and ends before entry `until`, which
+    made them wait again; None while the admission holds.
+    """
+
+    first: int
+    until: int | None
+
+    def __contains__(self, seq: object) -> bool:
+        """Tell whether entry number `seq` lies within the admission."""
+        return (
+            isinstance(seq, int) and self.first <= seq and (self.until is None or seq < self.until)
+        )
+
+
+def admitted_at(admissions: Iterable[Admission], seq: int) -> bool:
+    """Tell whether the candidate was admitted when entry number `seq` was logged."""
+    return any(seq in admission for admission in admissions)
+
+
 @dataclass(frozen=True, slots=True)
 class InterviewRef:
-    """An interview that somebody may take part in; one who `waits` is not let in yet."""
+    """An interview that somebody may take part in; one who `waits` is not let in yet.
+
+    `admissions` are those of the candidate, as far as they were recorded.
+    """
 
     id: ObjectId
     status: InterviewStatus
     candidate: ObjectId
     interviewer: ObjectId
     waits: bool
+    admissions: tuple[Admission, ...] = ()
 
 
 def times_of(interview: Document) -> tuple[datetime, datetime] | None:

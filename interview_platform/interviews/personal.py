@@ -6,7 +6,8 @@ from bson import ObjectId
 
 from ..core.mongo import Document, Session
 from ..session_log.service import SessionLog
-from .model import OPEN, InterviewStatus
+from .admissions import admissions_of
+from .model import OPEN, Admission, InterviewStatus
 from .presence import Presence
 from .repository import InterviewRepository
 from .sealing import SealingService
@@ -35,6 +36,10 @@ class InterviewData:
         return status is InterviewStatus.COMPLETED or (
             status not in OPEN and interview.get("candidateAdmittedAt") is not None
         )
+
+    def admissions(self, interview: Document) -> tuple[Admission, ...]:
+        """Return for which parts of its log the candidate of a held interview was admitted."""
+        return admissions_of(interview, self._session_log)
 
     def has_open(self, user_id: ObjectId, session: Session) -> bool:
         """Tell whether an interview of the candidate is ahead or under way."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,15 @@ from ..core.errors import Conflict
 from ..core.mongo import Document, Repository, Session
 from ..core.paging import Page, PageRequest
 from ..core.security import random_token
-from .model import MAX_LENGTH, OPEN, InterviewStatus, Side, times_of
+from .model import (
+    MAX_ADMISSIONS,
+    MAX_LENGTH,
+    OPEN,
+    Admission,
+    InterviewStatus,
+    Side,
+    times_of,
+)
 
 # Stands in cursors for the start of an interview that has none; sorts as such ones do.
 UNDATED = datetime.min.replace(tzinfo=UTC)
@@ -26,6 +34,7 @@ _PARTICIPANTS = {
     "candidate": True,
     "interviewer": True,
     "candidateAdmittedAt": True,
+    "candidateAdmissions": True,
 }
 
 # What is left of an interview whose candidate is erased: who by id, when, and how it ended.
@@ -218,6 +227,18 @@ class InterviewRepository(Repository):
             session=session,
         )
         return updated.modified_count == 1
+
+    def set_admissions(
+        self, interview_id: ObjectId, admissions: Sequence[Admission], session: Session
+    ) -> None:
+        """Replace the candidate's admissions, oldest first; the latest `MAX_ADMISSIONS` stay."""
+        kept = [
+            {"first": admission.first, "until": admission.until}
+            for admission in admissions[-MAX_ADMISSIONS:]
+        ]
+        self._collection.update_one(
+            {"_id": interview_id}, {"$set": {"candidateAdmissions": kept}}, session=session
+        )
 
     def due_for_sealing(self, now: datetime) -> list[Document]:
         """Return interviews whose log is to be sealed by now, a few of the longest due."""

@@ -16,6 +16,7 @@ from ..core.mongo import Document, Session, Store, transaction
 from ..core.security import random_token
 from ..lots.service import LotService
 from .access import check_access
+from .admissions import end_admission
 from .bookings import Bookings, check_schedule
 from .details import InterviewDetails
 from .model import SEAL_GRACE, InterviewStatus
@@ -116,7 +117,11 @@ class SchedulingService:
                 notices = self._notices.changed(before, after, people.names, session)
             _refuse(faults)
             if changes:
-                self._steps.write("interview.changed", actor, interview_id, session, **changes)
+                step = self._steps.write(
+                    "interview.changed", actor, interview_id, session, **changes
+                )
+                if "schedule" in changes:
+                    end_admission(self._interviews, before, step.seq, session)
             return after, notices
 
         interview, notices = transaction(self._store, change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -16,6 +16,7 @@ from ..core.clock import utcnow
 from ..core.json import stream
 from ..core.mongo import Document
 from ..editor.service import EditorService
+from ..interviews.model import Admission, admitted_at
 from ..interviews.personal import InterviewData
 from ..lots.drawing import DrawService
 from ..lots.service import LotService
@@ -85,6 +86,7 @@ class ExportService:
         for interview in interviews:
             interview_id = interview["_id"]
             held = self._interviews.was_held(interview)
+            admissions = self._interviews.admissions(interview) if held else ()
             consent = consents.get(interview_id)
             yield {
                 **_plain(interview),
@@ -98,7 +100,7 @@ class ExportService:
                 "log": (
                     _plain(entry)
                     for entry in self._session_log.entries(interview_id)
-                    if _is_own(user_id, entry) or (held and entry["type"] not in _OF_WHO_DID_IT)
+                    if _is_own(user_id, entry) or _was_shown(entry, admissions)
                 ),
             }
 
@@ -111,6 +113,19 @@ def _is_own(user_id: ObjectId, entry: Mapping[str, Any]) -> bool:
     """Tell whether a log entry is of what the candidate did."""
     actor = entry.get("actor")
     return actor is not None and actor.get("userId") == user_id
+
+
+def _was_shown(entry: Mapping[str, Any], admissions: Collection[Admission]) -> bool:
+    """Tell whether the room showed the candidate an entry, or it is about them.
+
+    What others do in the room while the candidate waits is shown to nobody but them.
+    """
+    if not admissions or entry["type"] in _OF_WHO_DID_IT:
+        return False
+    event = (entry.get("data") or {}).get("event", "")
+    in_room = entry["type"] == "code" or event.startswith("code.")
+    by_person = entry.get("actor") is not None
+    return not (in_room and by_person) or admitted_at(admissions, entry["seq"])
 
 
 def _deed(user_id: ObjectId, entry: Mapping[str, Any]) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from bson import ObjectId
@@ -12,7 +13,7 @@ from ..core.clock import utcnow
 from ..core.errors import Forbidden, NotFound, ServiceError
 from ..core.promise import Promise
 from ..interviews.admission import AdmissionService
-from ..interviews.model import InterviewRef
+from ..interviews.model import Admission, InterviewRef
 from ..interviews.presence import Presence, Seat
 from ..interviews.rooms import socket_room_of, waiting_room_of
 from ..telemetry.service import Consent, ConsentService
@@ -204,7 +205,9 @@ class Attendance:
         try:
             replica = self._editing.open(hosted, lambda: self._admission.starter(interview_id))
             consent = self._consents.current(interview_id)
-            entered, answer = self._take_in(membership, replica, event)
+            # Staff are told everything.
+            admissions = None if connection.is_staff else self._admission.admissions(interview)
+            entered, answer = self._take_in(membership, replica, event, admissions)
         except BaseException:
             self._let_go(interview_id, own)
             raise
@@ -222,22 +225,31 @@ class Attendance:
         return acknowledged
 
     def _take_in(
-        self, membership: Membership, replica: Replica, event: JoinRoom
+        self,
+        membership: Membership,
+        replica: Replica,
+        event: JoinRoom,
+        admissions: Sequence[Admission] | None,
     ) -> tuple[bool, Acknowledgement]:
         """Have the socket enter, and return whether it came in just now, and what it is told.
 
-        One that is in already takes part as it asks to from now on.
+        One that is in already takes part as it asks to from now on. With `admissions`,
+        nothing reaches it that was logged before the latest of them, but by a replay of
+        what was logged within an earlier one.
         """
         connection, hosted = membership.connection, membership.hosted
         key = str(hosted.interview_id)
         caught_up = None
         # Who is in, and asked for that before, is told everything as it happens.
         followed = key in connection.joined and connection.joined[key].follows
+        if admissions:
+            self._missed.reach(hosted, admissions[-1].first)
         if event.sinceSeq is not None and not followed:
-            caught_up = self._missed.send(hosted, connection, CaughtUp(event.sinceSeq))
+            caught_up = CaughtUp(event.sinceSeq)
+            caught_up = self._missed.send(hosted, connection, caught_up, admissions)
         with replica:
             if caught_up:
-                caught_up = self._missed.send(hosted, connection, caught_up)
+                caught_up = self._missed.send(hosted, connection, caught_up, admissions)
             # From here on nothing waits, so that nothing falls between then and now.
             if connection not in self._connections:
                 raise NotFound("The socket is gone")

@@ -7,10 +7,12 @@ hears what all the others hear.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ..core import json
 from ..core.mongo import Document
+from ..interviews.model import Admission, admitted_at
 from ..interviews.rooms import staff_room_of
 from ..session_log.service import SessionLog
 from .connections import Connection
@@ -47,13 +49,31 @@ class Missed:
         self._rooms = rooms
         self._tail = tail
 
-    def send(self, hosted: Hosted, connection: Connection, so_far: CaughtUp) -> CaughtUp:
+    def reach(self, hosted: Hosted, seq: int) -> None:
+        """Have this process tell all up to number `seq`, which is stored.
+
+        Who enters after that is told nothing older, however late it arrives here. Does not
+        wait where that is so already. Raises PyMongo's errors.
+        """
+        if hosted.feed.upto < seq:
+            self._tail.catch_up(hosted)
+
+    def send(
+        self,
+        hosted: Hosted,
+        connection: Connection,
+        so_far: CaughtUp,
+        admissions: Collection[Admission] | None = None,
+    ) -> CaughtUp:
         """Send what came after `so_far`, up to what is told by now.
 
-        Does not wait where that is nothing. Raises PyMongo's errors.
+        With `admissions`, nothing is sent of what was logged outside them. Does not wait
+        where nothing came. Raises PyMongo's errors.
         """
         feed = hosted.feed
         upto, sent, size, complete = so_far
+        if admissions:
+            upto = max(upto, min(admission.first for admission in admissions) - 1)
         if upto > feed.upto:
             self._tail.catch_up(hosted)
             upto = min(upto, feed.upto)
@@ -65,7 +85,8 @@ class Missed:
                 if sent == MAX_MISSED or size > MAX_MISSED_BYTES:
                     complete = False
                     break
-                if sent_bytes := self._send(connection, entry):
+                hidden = admissions is not None and not admitted_at(admissions, entry["seq"])
+                if not hidden and (sent_bytes := self._send(connection, entry)):
                     sent, size = sent + 1, size + sent_bytes
                 upto = entry["seq"]
             else:

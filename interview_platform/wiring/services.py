@@ -263,6 +263,7 @@ class Services(Repositories):
             self.coding_tasks,
             self.interview_steps,
             self.interview_rooms,
+            self.session_log,
         )
 
     @cached_property
