@@ -6,18 +6,27 @@ from functools import cache
 from itertools import islice
 
 from ..core.errors import Invalid
+from ..core.security import normalize
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
 COMMON = 3000
+# Public in that service's source.
+NODE_DEFAULT = "Temp@1234"
 
 
 def check_password(password: str, field: str = "password") -> None:
     """Raise `Invalid`, naming `field`, for a password that must not be taken."""
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+    kept = normalize(password)
+    if len(kept) < MIN_LENGTH or len(password) > MAX_LENGTH:
         raise Invalid({field: [f"Must be {MIN_LENGTH} to {MAX_LENGTH} characters long."]})
-    if password.lower() in _common():
+    if kept.lower() in _common() or is_node_default(password):
         raise Invalid({field: ["Too common: it would be among the first to be guessed."]})
+
+
+def is_node_default(password: str) -> bool:
+    """Tell whether it is the password that the Node service gave to candidates without one."""
+    return normalize(password) == NODE_DEFAULT
 
 
 @cache

@@ -141,17 +141,16 @@ class UserRepository(Repository):
             {"$set": {"passwordHash": new.value, "passwordScheme": new.scheme}},
         )
 
-    def enter(
-        self, user_id: ObjectId, password: PasswordHash | None, session: Session
-    ) -> Document | None:
-        """Note a login of a user who is active and whose password is still the one checked.
+    def enter(self, user_id: ObjectId, password: PasswordHash, session: Session) -> Document | None:
+        """Note a login of a user who is not deactivated and whose password is the one checked.
 
-        The write makes a deactivation or a new password at the same moment conflict.
+        An invited account with a password, as the Node service made them, becomes active. The
+        write makes a deactivation or a new password at the same moment conflict.
         """
-        match: Document = {"_id": user_id, "status": UserStatus.ACTIVE}
-        if password:
-            match["passwordHash"] = password.value
-        return self._update(match, {"$set": {"lastLoginAt": utcnow()}}, session)
+        usable = {"$in": [UserStatus.ACTIVE, UserStatus.INVITED]}
+        match = {"_id": user_id, "status": usable, "passwordHash": password.value}
+        change = {"$set": {"lastLoginAt": utcnow(), "status": UserStatus.ACTIVE}}
+        return self._update(match, change, session)
 
     def has_admin(self, session: Session | None = None) -> bool:
         found = self._collection.find_one({"role": Role.ADMIN}, {"_id": True}, session=session)

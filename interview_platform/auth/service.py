@@ -16,15 +16,19 @@ from ..core.clock import utcnow
 from ..core.errors import Forbidden, Invalid, NotFound, Unauthorized, Unavailable
 from ..core.locks import LockRepository
 from ..core.mongo import Document, Session, Store, transaction
-from ..core.security import PasswordHash, PasswordHasher, fingerprint, random_token
+from ..core.security import PasswordHash, PasswordHasher, fingerprint, normalize, random_token
 from .model import FIRST_ADMIN, Actor, Claims, Grant, Role, UserStatus
-from .passwords import check_password
+from .passwords import check_password, is_node_default
 from .ports import Outbox, SessionEnds
 from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
 from .rotation import GRACE, RefreshChain
 from .throttle import Throttle
 
 WRONG_CREDENTIALS = "Invalid credentials"
+OPENS_NOTHING = (
+    "This password was given to many and opens nothing any more. If the address has an account, "
+    "a link to choose a new one is on its way"
+)
 NOT_FIRST = "Only an admin can register another"
 DEAD_LINK = {"token": ["Unknown, used or expired."]}
 
@@ -110,16 +114,22 @@ class AuthService:
         return transaction(self._store, create)
 
     def login(self, email: str, password: str, address: str) -> Grant:
-        """Open a session. Raises `Unauthorized`, `TooManyRequests` or `Unavailable`."""
+        """Open a session; an invited account becomes active by that.
+
+        Raises `Unauthorized`, `TooManyRequests` or `Unavailable`.
+        """
         self._throttle.attempt(email, address)
+        if is_node_default(password):
+            self._refuse_default(email, address)
         user, kept = self._users.with_password(email=email) or (None, None)
-        if not self._hasher.verify(password, kept) or user is None or kept is None:
+        form = self._hasher.match(password, kept)
+        if form is None or user is None or kept is None:
             self._audit.record("login.failed", actor=user["_id"] if user else None)
             time.sleep(_random.uniform(0, BLUR))
             raise Unauthorized(WRONG_CREDENTIALS)
         self._throttle.succeeded(email, address)
-        grant = self._open_session(user["_id"], kept) or self._open_renewed(user["_id"], password)
-        if self._hasher.outdated(kept):
+        grant = self._open_session(user, kept) or self._open_renewed(user, password)
+        if self._hasher.outdated(kept) or form != normalize(form):
             # The next login will do, if too many are being hashed right now.
             with suppress(Unavailable):
                 self._users.renew_hash(user["_id"], kept, self._hasher.hash(password))
@@ -209,7 +219,7 @@ class AuthService:
 
         transaction(self._store, change)
         self._ends.all_of(actor.user_id)
-        return self._open_session(actor.user_id, renewed) or self._refuse()
+        return self._open_session(user, renewed) or self._refuse()
 
     def forgot_password(self, email: str, address: str) -> None:
         """Have a reset link sent to `email`, if an account has it.
@@ -259,21 +269,37 @@ class AuthService:
         self._one_time_tokens.drop_all(user_id, session)
         self._audit.record("user.password-changed", actor=user_id, subject=user_id, session=session)
 
-    def _open_session(self, user_id: ObjectId, password: PasswordHash) -> Grant | None:
-        """Open a session; None where the account is not active or has another password by now."""
+    def _refuse_default(self, email: str, address: str) -> NoReturn:
+        """Refuse the Node service's default password, and have a reset link sent.
+
+        That is done for every address, and whatever password its account has, so that
+        neither the answer nor its time tells which accounts exist or still have it.
+        """
+        self.forgot_password(email, address)
+        self._audit.record("login.failed", actor=None)
+        raise Unauthorized(OPENS_NOTHING)
+
+    def _open_session(self, user: Document, password: PasswordHash) -> Grant | None:
+        """Open a session; None where the account is closed or has another password by now.
+
+        `user` is the account as it was when its password was read.
+        """
+        user_id: ObjectId = user["_id"]
         session_id, refresh_id = ObjectId(), random_token()
 
         def enter(session: Session) -> Document | None:
-            user = self._users.enter(user_id, password, session)
-            if user is None:
+            entered = self._users.enter(user_id, password, session)
+            if entered is None:
                 return None
+            if user.get("status") == UserStatus.INVITED:
+                self._on_activation(user_id, session)
             now = utcnow()
             self._sessions.add(
                 {
                     "_id": session_id,
                     "user": user_id,
-                    "role": user["role"],
-                    "name": user["name"],
+                    "role": entered["role"],
+                    "name": entered["name"],
                     "refreshHash": fingerprint(refresh_id),
                     "createdAt": now,
                     "expiresAt": now + self._session_length,
@@ -281,17 +307,17 @@ class AuthService:
                 session,
             )
             self._audit.record("login", actor=user_id, session=session)
-            return user
+            return entered
 
-        user = transaction(self._store, enter)
-        return Grant(user, session_id, refresh_id) if user else None
+        opened = transaction(self._store, enter)
+        return Grant(opened, session_id, refresh_id) if opened else None
 
-    def _open_renewed(self, user_id: ObjectId, password: str) -> Grant:
+    def _open_renewed(self, user: Document, password: str) -> Grant:
         """Open a session where another login has renewed the hash since it was read."""
-        _, kept = self._users.with_password(_id=user_id) or (None, None)
+        _, kept = self._users.with_password(_id=user["_id"]) or (None, None)
         if kept is None or not self._hasher.verify(password, kept):
             self._refuse()
-        return self._open_session(user_id, kept) or self._refuse()
+        return self._open_session(user, kept) or self._refuse()
 
     def _refuse(self) -> NoReturn:
         raise Unauthorized(WRONG_CREDENTIALS)

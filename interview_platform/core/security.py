@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from base64 import b64encode
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class PasswordHash:
 class PasswordHasher:
     """Hashes and verifies passwords on threads of its own.
 
-    `rounds` is bcrypt's cost as a power of two. Both methods raise `Unavailable` when
+    `rounds` is bcrypt's cost as a power of two. Methods that hash raise `Unavailable` when
     too many calls wait already.
     """
 
@@ -46,17 +47,21 @@ class PasswordHasher:
         self._decoy = PasswordHash(SCHEME, self._hash(secrets.token_urlsafe()))
 
     def hash(self, password: str) -> PasswordHash:
-        """Hash `password` by the current scheme."""
-        return PasswordHash(SCHEME, self._pool.run(self._hash, password))
+        """Hash `password`, in Unicode's form NFC, by the current scheme."""
+        return PasswordHash(SCHEME, self._pool.run(self._hash, normalize(password)))
 
     def verify(self, password: str, against: PasswordHash | None) -> bool:
-        """Tell whether `password` is the one that was hashed.
+        """Tell whether `password` is the one that was hashed, in one of the forms of `match`."""
+        return self.match(password, against) is not None
 
-        None stands for an account without a password, or none at all: it takes as long
-        and is never right.
+    def match(self, password: str, against: PasswordHash | None) -> str | None:
+        """Return the form of `password` that was hashed: as received, else NFC. None for neither.
+
+        `against` is None for an account without a password, or none at all: that takes as
+        long and is never right. How often is hashed depends on `password` alone.
         """
-        matches = self._pool.run(self._verify, password, against or self._decoy)
-        return matches and against is not None
+        form = self._pool.run(self._match, password, against or self._decoy)
+        return form if against is not None else None
 
     def outdated(self, kept: PasswordHash) -> bool:
         """Tell whether `kept` was made by an older scheme or with another cost."""
@@ -65,15 +70,20 @@ class PasswordHasher:
     def _hash(self, password: str) -> str:
         return bcrypt.hashpw(self._prepare(password), bcrypt.gensalt(self._rounds)).decode()
 
+    def _match(self, password: str, against: PasswordHash) -> str | None:
+        forms = dict.fromkeys((password, normalize(password)))
+        return next((form for form in forms if self._verify(form, against)), None)
+
     def _verify(self, password: str, against: PasswordHash) -> bool:
         if against.scheme == SCHEME:
-            prepared = self._prepare(password)
+            prepared, possible = self._prepare(password), True
         else:
-            prepared = password.encode()[:_BCRYPT_BYTES]
+            # bcrypt repeats its input behind a NUL, so that "ab" would open what "ab\0ab" does.
+            prepared, possible = password.encode()[:_BCRYPT_BYTES], "\0" not in password
         try:
-            matches = bcrypt.checkpw(prepared, against.value.encode())
+            matches = bcrypt.checkpw(prepared, against.value.encode()) and possible
         except ValueError:
-            # Not a bcrypt hash, or a NUL byte that its maker could not have hashed.
+            # Not a bcrypt hash.
             matches = False
         # A cheaper hash takes as long as one of today's: costs are powers of two, and
         # c + c + (c + 1) + ... + (rounds - 1) add up to `rounds`.
@@ -83,6 +93,11 @@ class PasswordHasher:
 
     def _prepare(self, password: str) -> bytes:
         return b64encode(hmac.digest(self._pepper, password.encode(), "sha384"))
+
+
+def normalize(password: str) -> str:
+    """Return `password` in NFC (UAX #15): keyboards and systems differ in how they compose."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _cost_of(value: str, otherwise: int) -> int:

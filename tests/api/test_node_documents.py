@@ -14,6 +14,7 @@ from flask import Flask
 from pymongo.database import Database
 
 from interview_platform.app import create_app
+from interview_platform.auth.throttle import MAIL_LIMIT
 from interview_platform.core.mongo import Document, sync_schema
 from interview_platform.core.settings import Settings
 from interview_platform.wiring import Services
@@ -63,8 +64,10 @@ def node(settings: Settings, database: Database[Document]) -> Iterator[NodeServi
     admin = user("admin", "Root", "Root@Example.com")
     interviewer = user("interviewer", "Eve", "eve@example.com")
     candidate = user("candidate", "Ada", "ada@example.com")
+    # As that service makes every candidate.
+    candidate["status"] = "invited"
     # What a user was like before the service knew states.
-    del candidate["status"]
+    del interviewer["status"]
     profile = mongoose(
         user=candidate["_id"], skills=["python"], experienceYears=3, lotStatus="pending"
     )
@@ -164,6 +167,67 @@ def test_people_log_in_as_before_and_their_hashes_are_renewed(node: NodeService)
     answer = node.admin.get("/api/auth/me")
     assert answer.json["user"]["email"] == "root@example.com"
     assert "passwordHash" not in answer.text
+
+
+def test_invited_candidates_with_a_password_become_active_by_logging_in(node: NodeService) -> None:
+    """One of them is logged in by the fixture, one has never been."""
+    assert node.candidate.get("/api/auth/me").json["user"]["status"] == "active"
+    path = f"/api/admin/candidates/{node.candidate.id}"
+    assert node.admin.get(path).json["candidate"]["status"] == "active"
+    active = node.admin.get("/api/admin/candidates", status="active").json["candidates"]
+    assert node.candidate.id in [each["id"] for each in active]
+    newcomer = user("candidate", "New", "new@example.com") | {"status": "invited"}
+    node.database["users"].insert_one(newcomer)
+    person = Person(node.app.test_client(), email="new@example.com")
+    wrong = person.post("/api/auth/login", {"email": person.email, "password": "not their own"})
+    assert (wrong.status_code, wrong.json["message"]) == (401, "Invalid credentials")
+    kept = node.database["users"].find_one({"_id": newcomer["_id"]})
+    assert kept is not None
+    assert kept["status"] == "invited"
+    assert person.log_in(PASSWORD).get("/api/auth/me").json["user"]["status"] == "active"
+
+
+@pytest.mark.parametrize("role", ["admin", "interviewer", "candidate"])
+@pytest.mark.parametrize(
+    ("status", "expected"), [("active", 200), ("invited", 200), ("inactive", 401)]
+)
+def test_accounts_in_every_state(node: NodeService, role: str, status: str, expected: int) -> None:
+    account = user(role, "Somebody", "somebody@example.com") | {"status": status}
+    node.database["users"].insert_one(account)
+    body = {"email": account["email"], "password": PASSWORD}
+    answer = Person(node.app.test_client()).post("/api/auth/login", body)
+    assert answer.status_code == expected, answer.text
+
+
+def test_the_default_password_opens_nothing_and_asks_for_a_new_one(node: NodeService) -> None:
+    """The answer is the same for everybody, the mail too: neither tells whose password it is."""
+    hashed = bcrypt.hashpw(b"Temp@1234", bcrypt.gensalt(4)).decode()
+    defaults = [
+        user("candidate", "Default", f"{status}@example.com")
+        | {"status": status, "passwordHash": hashed}
+        for status in ("invited", "active", "inactive")
+    ]
+    node.database["users"].insert_many(defaults)
+    anyone = Person(node.app.test_client())
+    emails = [*(each["email"] for each in defaults), "ada@example.com", "nobody@example.com"]
+    told = set()
+    for email in emails:
+        for password in ("Temp@1234", "Temp@1234\0Temp@1234", "temp@1234"):
+            answer = anyone.post("/api/auth/login", {"email": email, "password": password})
+            assert answer.status_code == 401
+            if password == "Temp@1234":
+                told.add(answer.json["message"])
+            else:
+                assert answer.json["message"] == "Invalid credentials"
+    [message] = told
+    assert "a link to choose a new one is on its way" in message
+    mails = node.database["notifications"].find({"template": "password_reset"}).sort("_id")
+    assert [mail["email"] for mail in mails] == emails
+    for _ in range(8):
+        answer = anyone.post("/api/auth/login", {"email": emails[0], "password": "Temp@1234"})
+    assert answer.status_code == 429
+    mails_to_one = {"template": "password_reset", "email": emails[0]}
+    assert node.database["notifications"].count_documents(mails_to_one) == MAIL_LIMIT
 
 
 def test_another_first_admin_is_refused(node: NodeService) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
+import bcrypt
 import pytest
 
 from interview_platform.app import create_app
@@ -76,6 +77,33 @@ def test_a_forgotten_password_is_set_anew_and_ends_every_session(
     assert person.get("/api/auth/me").status_code == 401
     person.log_in(NEW_PASSWORD)
     assert sendgrid.to("nobody@example.com") == []
+
+
+def test_the_default_password_of_the_node_service_leads_to_a_new_one(
+    company: Company, sendgrid: Provider
+) -> None:
+    services = company.app.extensions["services"]
+    for name, status in (("given", "invited"), ("closed", "inactive")):
+        services.users.add(
+            {
+                "name": "Cleo",
+                "email": f"{name}@example.com",
+                "role": "candidate",
+                "status": status,
+                "passwordHash": bcrypt.hashpw(b"Temp@1234", bcrypt.gensalt(4)).decode(),
+            }
+        )
+    for email in ("closed@example.com", "stranger@example.com", "given@example.com"):
+        login = {"email": email, "password": "Temp@1234"}
+        assert company.anyone.post("/api/auth/login", login).status_code == 401
+    link = link_of(mail_text(sendgrid, "given@example.com"))
+    again = {"token": link["token"], "password": "Temp@1234"}
+    assert company.anyone.post("/api/auth/password/reset", again).status_code == 422
+    use = {"token": link["token"], "password": NEW_PASSWORD}
+    assert company.anyone.post("/api/auth/password/reset", use).status_code == 204
+    person = Person(company.app.test_client(), email="given@example.com").log_in(NEW_PASSWORD)
+    assert person.get("/api/auth/me").json["user"]["status"] == "active"
+    assert sendgrid.to("closed@example.com") == sendgrid.to("stranger@example.com") == []
 
 
 def test_a_deactivated_account_cannot_come_back_by_a_link(

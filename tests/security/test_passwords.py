@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import time
+import unicodedata
+from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,7 +37,7 @@ def login(person: Person, email: str, password: str, **headers: str) -> int:
 
 @pytest.mark.parametrize(
     "password",
-    ["short77", "x" * 257, "password123", "PASSWORD", "iloveyou", "12345678"],
+    ["short77", "x" * 257, "password123", "PASSWORD", "iloveyou", "12345678", "Temp@1234"],
 )
 def test_11_passwords_that_are_refused(app: Flask, password: str) -> None:
     assert register(app, password) == 422
@@ -66,6 +69,110 @@ def test_11_nothing_beyond_72_bytes_is_cut_off(app: Flask) -> None:
     person = Person(app.test_client())
     assert login(person, "a@example.com", "é" * 100 + "2") == 401
     assert login(person, "a@example.com", "é" * 100 + "1") == 200
+
+
+COMPOSED = "Gänsefüßchen für alle"
+DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
+
+
+@pytest.mark.parametrize("chosen", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("typed", [COMPOSED, DECOMPOSED])
+def test_a_password_opens_in_whichever_form_it_is_composed(
+    app: Flask, database: Database[Document], chosen: str, typed: str
+) -> None:
+    assert register(app, chosen) == 201
+    assert login(Person(app.test_client()), "a@example.com", typed) == 200
+    assert login(Person(app.test_client()), "a@example.com", typed.replace("ä", "a")[:-1]) == 401
+
+
+@pytest.mark.parametrize(
+    ("chosen", "typed"),
+    [
+        # Hangul: three letters, or one syllable of them.
+        ("\u1112\u1161\u11ab" * 8, "\ud55c" * 8),
+        # Marks in another order.
+        ("q\u0323\u0307" * 8, "q\u0307\u0323" * 8),
+        # The sign for ohm is the letter.
+        ("\u2126" * 8, "\u03a9" * 8),
+        # Longer in NFC than as typed.
+        ("\u0958" * 256, "\u0958" * 256),
+    ],
+)
+def test_passwords_that_unicode_calls_equal_are_equal(app: Flask, chosen: str, typed: str) -> None:
+    assert register(app, chosen) == 201
+    for password in (chosen, typed):
+        assert login(Person(app.test_client()), "a@example.com", password) == 200
+
+
+@pytest.mark.parametrize("typed", ["\uff41" * 8, "\ufb01" * 8, "\u2460" * 8])
+def test_passwords_that_only_look_alike_are_not_equal(app: Flask, typed: str) -> None:
+    """Full-width letters, ligatures and circled digits are characters of their own."""
+    assert register(app, typed) == 201
+    alike = unicodedata.normalize("NFKC", typed)
+    assert login(Person(app.test_client()), "a@example.com", alike) == 401
+
+
+def test_length_is_counted_in_composed_characters(app: Flask) -> None:
+    assert register(app, "e\u0301" * 7) == 422
+    assert register(app, "e\u0301" * 8) == 201
+
+
+@pytest.mark.parametrize("scheme", ["bcrypt", "bcrypt-hmac-sha384"])
+def test_a_hash_of_a_decomposed_password_is_renewed(
+    company: Company, database: Database[Document], scheme: str
+) -> None:
+    """Hashes from before were of what was received: what a keyboard typed then opens still."""
+    person = company.staff()
+    prepared = DECOMPOSED.encode()
+    if scheme != "bcrypt":
+        prepared = b64encode(hmac.digest(b"", prepared, "sha384"))
+    kept = bcrypt.hashpw(prepared, bcrypt.gensalt(4)).decode()
+    database.users.update_one(
+        {"_id": ObjectId(person.id)}, {"$set": {"passwordHash": kept, "passwordScheme": scheme}}
+    )
+    assert login(company.anyone, person.email, COMPOSED) == 401
+    assert login(company.anyone, person.email, DECOMPOSED) == 200
+    assert login(company.anyone, person.email, COMPOSED) == 200
+    # Renewed once: it is of the composed form now, whatever is typed.
+    renewed = database.users.find_one({"_id": ObjectId(person.id)})
+    assert login(company.anyone, person.email, DECOMPOSED) == 200
+    assert database.users.find_one({"_id": ObjectId(person.id)}, {"passwordHash": True}) == {
+        "_id": ObjectId(person.id),
+        "passwordHash": renewed["passwordHash"] if renewed else None,
+    }
+
+
+def test_how_often_is_hashed_depends_on_the_password_alone(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = company.staff().email
+    checked: list[bytes] = []
+    check = bcrypt.checkpw
+
+    def count(password: bytes, hashed: bytes) -> bool:
+        checked.append(password)
+        return check(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", count)
+    for password, times in (("wrong but plain", 1), (DECOMPOSED, 2), (COMPOSED, 1)):
+        for email in (known, "nobody@example.com"):
+            checked.clear()
+            assert login(company.anyone, email, password) == 401
+            assert len(checked) == times
+
+
+def test_a_plain_hash_is_not_opened_by_a_repetition(
+    company: Company, database: Database[Document]
+) -> None:
+    person = company.staff()
+    plain = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    database.users.update_one(
+        {"_id": ObjectId(person.id)},
+        {"$set": {"passwordHash": plain}, "$unset": {"passwordScheme": ""}},
+    )
+    for alias in (f"{PASSWORD}\0{PASSWORD}", f"{PASSWORD}\0", f"{PASSWORD}\0{PASSWORD}\0"):
+        assert login(company.anyone, person.email, alias) == 401
+    assert login(company.anyone, person.email, PASSWORD) == 200
 
 
 def test_11_hashes_of_the_replaced_service_verify_and_are_renewed(
