@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from operator import itemgetter
 
 from bson import ObjectId
 from pymongo.errors import BulkWriteError
@@ -14,10 +15,10 @@ from ..auth.model import Actor, Role
 from ..auth.ports import Outbox
 from ..core.clock import utcnow
 from ..core.mongo import Document, Session, Store, transaction
-from .csv_import import CandidateFile
+from .csv_import import CandidateFile, Row
 from .pacing import paced
 from .repository import CandidateProfileRepository
-from .schemas import MAX_REJECTED
+from .schemas import MAX_LISTED
 from .service import new_profile, split
 
 BATCH = 250
@@ -42,36 +43,40 @@ class CandidateImport:
         self._outbox = outbox
         self._audit = audit
 
-    def run(self, actor: Actor, content: bytes, *, dry_run: bool, invite: bool) -> Document:
-        """Import the CSV file `content` and report what became of its rows.
+    def run(self, actor: Actor, file: CandidateFile, *, dry_run: bool, invite: bool) -> Document:
+        """Import a CSV file and report what became of its rows.
 
-        Of those rejected the first `MAX_REJECTED` are listed, for the report goes out in one go.
-        A row whose e-mail address is known, or stood in the file before, is skipped. New
-        accounts are `invited`, but nobody is written to unless `invite` is set. A dry run
-        writes nothing. Raises `Invalid` or `TooLarge`, before anything is written, for a
-        file that cannot be taken as a whole.
+        Of those rejected and of the duplicates the first `MAX_LISTED` are listed, for the
+        report goes out in one go. A row whose e-mail address is known, or stood in the file
+        before, is skipped. New accounts are `invited`, but nobody is written to unless `invite`
+        is set. A dry run writes nothing. Raises `TooLarge`, before anything is written, for a
+        file that has too many rows.
         """
-        file = CandidateFile(content)
-        wanted: dict[str, Document] = {}
+        wanted: dict[str, Row] = {}
+        duplicates = []
         rejected = []
-        rejected_count = good = 0
+        created = 0
         for row in file.rows():
             if row.errors:
-                rejected_count += 1
-                if rejected_count <= MAX_REJECTED:
-                    rejected.append({"line": row.line, "errors": row.errors})
-            else:
-                wanted.setdefault(row.fields["email"], row.fields)
-                good += 1
-        created = 0
+                rejected.append({"line": row.line, "errors": row.errors})
+                continue
+            first = wanted.setdefault(row.fields["email"], row)
+            if first is not row:
+                duplicates.append(_duplicate(row, first.line))
         candidates = iter(wanted.values())
         while batch := list(islice(candidates, BATCH)):
-            created += len(self._new(batch)) if dry_run else self._add(actor, batch, invite)
+            fields = [row.fields for row in batch]
+            added = self._new(fields) if dry_run else self._add(actor, fields, invite)
+            created += len(added)
+            emails = {each["email"] for each in added}
+            duplicates += [_duplicate(row) for row in batch if row.fields["email"] not in emails]
+        duplicates.sort(key=itemgetter("line"))
         return {
             "created": created,
-            "skipped": good - created,
-            "rejectedCount": rejected_count,
-            "rejected": rejected,
+            "skipped": len(duplicates),
+            "duplicates": duplicates[:MAX_LISTED],
+            "rejectedCount": len(rejected),
+            "rejected": rejected[:MAX_LISTED],
             "unknownColumns": file.unknown_columns,
         }
 
@@ -80,8 +85,8 @@ class CandidateImport:
         known = self._accounts.known_emails([fields["email"] for fields in batch])
         return [fields for fields in batch if fields["email"] not in known]
 
-    def _add(self, actor: Actor, batch: Sequence[Document], invite: bool) -> int:
-        """Add the new candidates of `batch` and return how many they are."""
+    def _add(self, actor: Actor, batch: Sequence[Document], invite: bool) -> list[Document]:
+        """Add the new candidates of `batch` and return their fields."""
         while fresh := self._new(batch):
             users, profiles = self._documents(actor, fresh)
 
@@ -108,8 +113,8 @@ class CandidateImport:
                 continue
             if messages:
                 self._outbox.dispatch(messages)
-            return len(fresh)
-        return 0
+            return fresh
+        return []
 
     def _documents(
         self, actor: Actor, batch: Sequence[Document]
@@ -123,6 +128,11 @@ class CandidateImport:
             users.append(user)
             profiles.append(new_profile(actor, user, profile))
         return users, profiles
+
+
+def _duplicate(row: Row, first_line: int | None = None) -> Document:
+    """Report a row that is skipped; `first_line` is that of the earlier row with its address."""
+    return {"line": row.line, "email": row.fields["email"], "firstLine": first_line}
 
 
 def _is_duplicate(error: BulkWriteError) -> bool:

@@ -14,7 +14,8 @@ from ..core.errors import UnsupportedMediaType
 from ..core.http import Blueprint, read_body, read_file
 from ..core.paging import PageRequest
 from . import schemas
-from .csv_import import MAX_BYTES, check_charset
+from .csv_decoding import check_charset
+from .csv_import import MAX_BYTES, CandidateFile
 from .imports import CandidateImport
 from .service import CandidateService
 
@@ -25,11 +26,13 @@ _CSV_EXAMPLE = (
     "Ada Lovelace,ada@example.com,+4930123456,Python|PostgreSQL,backend|remote,7,"
     "https://example.com/ada.pdf,Europe/Berlin,Met at the spring fair.\n"
 )
+_TEXT_TYPES = ("text/csv", "text/tab-separated-values")
 _CSV_BODY = {
     "required": True,
     "description": f"The file, of at most {MAX_BYTES // 2**20} MiB.",
     "content": {
         "text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
+        "text/tab-separated-values": {"schema": {"type": "string"}},
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -103,22 +106,30 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
     def import_csv(query: Body) -> Response:
         """Import candidates from a CSV file of up to 10,000 rows.
 
-        UTF-8, with commas or semicolons between the cells. The first line names the columns:
+        Commas, semicolons or tabs stand between the cells. The first line names the columns:
         `name` and `email` are needed; `phone`, `skills`, `tags`, `experienceYears`,
-        `resumeUrl`, `timezone` and `notes` are taken too, others are passed over and named in
+        `resumeUrl`, `timezone` and `notes` are read too, others are passed over and named in
         the answer. A line before it may name the delimiter, as in `sep=;`. Within a cell,
         skills and tags stand apart by `|`, `;` or `,`.
+
+        The file is in UTF-8, in UTF-16 with a byte order mark ("Unicode text" of Excel), or in
+        Windows-1252 where the content type says so: `text/csv; charset=windows-1252`.
 
         A row that is not valid stops no other; all of them are counted, the first 1,000 listed.
         Text that a spreadsheet would run as a formula, for it begins with `=`, `+`, `-` or `@`,
         is not valid; a telephone number may begin with `+`. Rows with an e-mail address that
-        is known already are skipped.
+        an account or an earlier row has are skipped, and listed as `duplicates`. The line of a
+        row is the one that it begins on, with the line breaks within cells counted.
 
         Nobody is written to unless `invite` is set. A candidate who was not invited can ask
         for a link to set a password under `/api/auth/password/forgot`.
         """
+        content, charset = _uploaded()
         report = imports.run(
-            current_actor(), _uploaded(), dry_run=query["dryRun"], invite=query["invite"]
+            current_actor(),
+            CandidateFile(content, charset),
+            dry_run=query["dryRun"],
+            invite=query["invite"],
         )
         # As it is: what thousands of rejected rows look like would take long to dump.
         return jsonify(report)
@@ -156,14 +167,19 @@ def _takes_csv(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
-def _uploaded() -> bytes:
-    """Return the file in the body: the body itself, or the part `file` of a form."""
-    if request.mimetype == "text/csv":
-        check_charset(request.mimetype_params.get("charset"))
-        return read_body(MAX_BYTES)
+def _uploaded() -> tuple[bytes, str | None]:
+    """Return the file in the body and the encoding that its sender names, if any.
+
+    The file is the body itself, or the part `file` of a form.
+    """
+    if request.mimetype in _TEXT_TYPES:
+        charset = request.mimetype_params.get("charset")
+        check_charset(charset)
+        return read_body(MAX_BYTES), charset
     if request.mimetype == "multipart/form-data":
         uploaded = read_file("file", MAX_BYTES)
         if uploaded is not None:
-            check_charset(request.files["file"].mimetype_params.get("charset"))
-            return uploaded
+            charset = request.files["file"].mimetype_params.get("charset")
+            check_charset(charset)
+            return uploaded, charset
     raise UnsupportedMediaType("Send a CSV file, as text/csv or as the part file of a form")

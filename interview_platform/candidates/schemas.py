@@ -36,8 +36,8 @@ from .model import MAX_HISTORY, LotStatus, fold
 
 MAX_LABELS = 50
 MAX_LABEL_LENGTH = 64
-# How many rejected rows a report of an import lists.
-MAX_REJECTED = 1_000
+# How many rejected rows, and how many duplicates, a report of an import lists.
+MAX_LISTED = 1_000
 
 # What a spreadsheet may take for the start of a formula, full-width forms included.
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -275,14 +275,32 @@ class RejectedRowSchema(Schema):
     )
 
 
+class DuplicateRowSchema(Schema):
+    line = Number("The line of the file that the row begins on, from 1.", least=1, example=4)
+    email = Email("The e-mail address, in the form in which it is kept.")
+    firstLine = Number(
+        "The line of the first row with this address; null where an account has it already.",
+        least=1,
+        example=2,
+        allow_none=True,
+    )
+
+
 class ImportReportSchema(Schema):
     created = Number("How many candidates were, or on a dry run would be, made.", example=2)
-    skipped = Number("How many rows hold an e-mail address that is known already.", example=0)
+    skipped = Number(
+        "How many rows hold an e-mail address that an account or an earlier row has.", example=1
+    )
+    duplicates = ListOf(
+        Part(DuplicateRowSchema, "A row."),
+        "The first of the rows that were skipped.",
+        most=MAX_LISTED,
+    )
     rejectedCount = Number("How many rows could not be taken.", example=1)
     rejected = ListOf(
         Part(RejectedRowSchema, "A row."),
         "The first of the rows that could not be taken.",
-        most=MAX_REJECTED,
+        most=MAX_LISTED,
     )
     unknownColumns = ListOf(
         Text("A column's name.", most=64),
