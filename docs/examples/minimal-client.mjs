@@ -4,7 +4,8 @@ import { io } from "socket.io-client";
 import * as Y from "yjs";
 
 export class InterviewClient {
-  constructor(url, token, interviewId) {
+  // `getToken` returns a promise of an access token that is good for a while.
+  constructor(url, getToken, interviewId) {
     this.interviewId = interviewId;
     this.doc = new Y.Doc();
     this.code = this.doc.getText("code");
@@ -14,9 +15,11 @@ export class InterviewClient {
     this.seq = 0; // all up to this number of the log has reached us
     this.seen = new Set(); // ids of what came after it
 
-    this.socket = io(`${url}/interview`, { auth: { token } });
+    const auth = (send) => getToken().then((token) => send({ token }));
+    this.socket = io(`${url}/interview`, { auth });
     this.socket.on("connect", () => this.join());
     this.socket.on("disconnect", () => (this.joined = false));
+    this.socket.on("tokenExpiring", () => auth((renewed) => this.socket.emit("renew", renewed)));
     this.socket.on("admitted", (answer) => this.enter(answer));
     this.socket.on("presence", ({ participants }) => (this.people = participants));
     this.socket.on("chatMessage", (message) => this.once(message, () => this.messages.push(message)));

@@ -131,6 +131,7 @@ RULES: Mapping[str, Rule] = {
     "socket.bookmark": ITS_STAFF,
     "socket.mediaState": PARTICIPANTS,
     "socket.watchDashboard": ADMINS,
+    "socket.renew": OWN_ACCOUNT,
 }
 
 

@@ -19,12 +19,17 @@ from .shown import Shown
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One socket; its identity is fixed when it connects. `send` never waits."""
+    """One socket; who it belongs to is fixed when it connects. `send` never waits.
+
+    `expires_at` is when its access token ends, and `warned` whether it was told that this
+    is soon.
+    """
 
     socket_id: str
     actor: Actor
     expires_at: datetime
     send: Callable[[Outgoing], None]
+    warned: bool = False
     # By the interview's id, as the wire has it.
     joined: dict[str, Membership] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
@@ -33,6 +38,11 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.actor_entry = log_actor(self.actor)
+
+    def renew(self, actor: Actor, expires_at: datetime) -> None:
+        """Let it live on by another token of the same person in the same role."""
+        self.actor, self.expires_at, self.warned = actor, expires_at, False
+        self.actor_entry = log_actor(actor)
 
     @property
     def places(self) -> list[ObjectId]:

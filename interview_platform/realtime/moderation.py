@@ -80,15 +80,15 @@ class Moderation:
         room. Raises PyMongo's errors.
         """
         present = [
-            (connection, interview_id)
+            (connection, connection.actor, interview_id)
             for connection in self._connections
             for interview_id in connection.places
         ]
         if not present:
             return
-        visits = self._admission.visits({(each.actor, where) for each, where in present})
-        for connection, interview_id in present:
-            visit = visits[connection.actor, interview_id]
+        visits = self._admission.visits({(actor, where) for _, actor, where in present})
+        for connection, actor, interview_id in present:
+            visit = visits[actor, interview_id]
             if isinstance(visit, ServiceError):
                 # Where the interview is over, it is so for everyone.
                 self._show_out(connection, interview_id, tell=not isinstance(visit, Conflict))

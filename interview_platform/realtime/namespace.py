@@ -17,6 +17,7 @@ from . import events
 from .attendance import Attendance
 from .connections import Connection, Connections
 from .handlers import Handler, Handlers, RoomHandler
+from .renewal import Renewal
 from .rooms import NAMESPACE
 from .sentinel import Sentinel
 from .tail import Tail
@@ -36,6 +37,7 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         attendance: Attendance,
         connections: Connections,
         sentinel: Sentinel,
+        renewal: Renewal,
         tail: Tail,
         groups: Iterable[Handlers],
     ) -> None:
@@ -44,6 +46,7 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         self._attendance = attendance
         self._connections = connections
         self._sentinel = sentinel
+        self._renewal = renewal
         self._tail = tail
         self._handlers: dict[str, Handler | RoomHandler] = {}
         for group in groups:
@@ -89,6 +92,7 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
             raise Refused(translate(error).code) from error
         self._connections.add(Connection(socket_id, actor, expires_at, send))
         self._sentinel.start()
+        self._renewal.start()
         self._tail.start()
 
     def _disconnect(self, socket_id: str) -> None:

@@ -1,16 +1,14 @@
-"""Closes sockets whose session or token has ended, and keeps rooms to those who may be there."""
+"""Closes sockets whose session has ended, and keeps rooms to those who may be there."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from threading import Event, Thread
 
 from pymongo.errors import PyMongoError
 
 from ..auth.service import AuthService
-from ..core.clock import utcnow
 from ..core.mongo import describe
 from .connections import Connection, Connections
 from .moderation import Moderation
@@ -24,8 +22,7 @@ class Sentinel:
     """Looks every `INTERVAL` seconds, and at once when told to.
 
     The store is asked which sessions live and who may be in which room. Asking is what makes
-    it sure: announcements pass through Redis, which may be away. Which tokens have ended is
-    seen apart from that, since the store may be away too.
+    it sure: announcements pass through Redis, which may be away.
     """
 
     def __init__(
@@ -47,8 +44,7 @@ class Sentinel:
         """Begin to watch, if that is not so yet; called when a first socket connects."""
         if not self._started:
             self._started = True
-            for watch in (self._watch_clock, self._watch_store):
-                Thread(target=watch, name=f"sentinel{watch.__name__}", daemon=True).start()
+            Thread(target=self._run, name="sentinel", daemon=True).start()
 
     def look(self) -> None:
         """Have the store asked at once; never waits."""
@@ -63,15 +59,7 @@ class Sentinel:
                 self.look()
                 return
 
-    def _watch_clock(self) -> None:
-        while True:
-            time.sleep(INTERVAL)
-            try:
-                self._close_expired()
-            except Exception:
-                log.exception("could not close sockets whose tokens have ended")
-
-    def _watch_store(self) -> None:
+    def _run(self) -> None:
         while True:
             self._told.wait(INTERVAL)
             self._told.clear()
@@ -87,17 +75,12 @@ class Sentinel:
             else:
                 self._found()
 
-    def _close_expired(self) -> None:
-        now = utcnow()
-        for connection in self._connections:
-            if connection.expires_at <= now:
-                self._disconnect(connection)
-
     def _close_ended(self) -> None:
-        watched = list(self._connections)
-        live = self._auth.live_sessions({each.actor.session_id for each in watched})
-        for connection in watched:
-            if connection.actor.session_id not in live:
+        watched = [(each, each.actor.session_id) for each in self._connections]
+        live = self._auth.live_sessions({session_id for _, session_id in watched})
+        for connection, session_id in watched:
+            # One that renewed its token meanwhile may live by another session.
+            if session_id not in live and connection.actor.session_id == session_id:
                 self._disconnect(connection)
 
     def _lost(self, error: PyMongoError) -> None:

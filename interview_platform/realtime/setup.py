@@ -36,6 +36,7 @@ from .namespace import InterviewNamespace
 from .numbering import Numbering
 from .observing import Observing
 from .proceedings import Proceedings
+from .renewal import Renewal
 from .rooms import NAMESPACE, Rooms
 from .sentinel import Sentinel
 from .tail import Tail
@@ -127,7 +128,17 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     def disconnect(connection: Connection) -> None:
         server.disconnect(connection.socket_id, NAMESPACE)
 
+    def close(connection: Connection) -> None:
+        server.close(connection.socket_id, NAMESPACE)
+
     sentinel = Sentinel(connections, parts.auth, moderation, disconnect)
+    renewal = Renewal(
+        connections=connections,
+        authenticator=parts.authenticator,
+        rooms=rooms,
+        close=close,
+        token_life=settings.jwt_expires_in,
+    )
     broadcaster.on(SessionEnds.TOPIC, sentinel.on_sessions_ended)
     rooms.on(CHANGED, lambda _: sentinel.look())
     server.register_namespace(
@@ -136,6 +147,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
             attendance=attendance,
             connections=connections,
             sentinel=sentinel,
+            renewal=renewal,
             tail=tail,
             groups=(
                 attendance.handlers(),
@@ -143,6 +155,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
                 editing.handlers(),
                 Conversation(proceedings, rooms, parts.presence).handlers(),
                 observing.handlers(),
+                renewal.handlers(),
                 Watching(connections, rooms, parts.dashboard).handlers(),
             ),
         )

@@ -131,6 +131,12 @@ class Server(socketio.Server):  # type: ignore[misc]
         if connection is not None:
             connection.close()
 
+    def close(self, sid: str, namespace: str) -> None:
+        """Close a client's connection without a DISCONNECT: clients connect again by themselves."""
+        connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
+        if connection is not None:
+            _close(connection)
+
     def drain(self) -> None:
         """Refuse new connections and close those there are; clients connect again elsewhere.
 

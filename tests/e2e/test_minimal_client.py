@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from interview_platform.core.settings import Settings
 from tests.live import ROOT, WebProcess, wait_until
 from tests.meeting import Meeting
 from tests.realtime.node import BROWSER, install, run_script
+from tests.realtime.test_renewal import end_of, ending_in
 
 CLIENT = ROOT / "docs" / "examples" / "minimal-client.mjs"
 
 
 def test_two_minimal_clients_end_with_one_text(
-    web: WebProcess, meeting: Meeting, tmp_path: Path
+    web: WebProcess, meeting: Meeting, settings: Settings, tmp_path: Path
 ) -> None:
     install()
     (tmp_path / "node_modules").symlink_to(BROWSER / "node_modules")
@@ -25,8 +27,11 @@ def test_two_minimal_clients_end_with_one_text(
         meeting.interviewer.token,
         meeting.candidate.token,
         meeting.id,
+        ending := ending_in(settings, meeting.interviewer, 3),
+        str(end_of(ending)),
         folder=tmp_path,
     )
+    assert report["disconnects"] == 0
     for messages in report["messages"]:
         assert sorted(messages) == ["from 0", "from 1"]
     path = f"/api/interviews/{meeting.id}/code"

@@ -127,4 +127,5 @@ EVENTS: dict[str, Row] = {
     "bookmark": ITS_STAFF,
     "mediaState": PARTICIPANT,
     "watchDashboard": ADMIN,
+    "renew": LOGGED_IN,
 }

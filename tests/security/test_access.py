@@ -147,6 +147,7 @@ def test_1_each_socket_event_is_taken_from_whom_the_matrix_says(
             if event == "remove":
                 agreed.join(meeting.id)
                 payloads["remove"] = {**here, "socketId": agreed.id}
+            payloads["renew"] = {"token": person.token}
             answer = socket.call(event, payloads.get(event, here))
         if expected is IN:
             assert answer["ok"], who

@@ -1,9 +1,15 @@
 // Two minimal clients type at once at random places, while one loses its connection, and
-// say something each. Prints what both have in the end as JSON.
+// say something each; the first begins with a token that soon ends. Prints what both have in
+// the end as JSON.
 import { InterviewClient } from "./minimal-client.mjs";
 
-const [url, first, second, interviewId] = process.argv.slice(2);
-const clients = [first, second].map((token) => new InterviewClient(url, token, interviewId));
+const [url, first, second, interviewId, ending, endsAt] = process.argv.slice(2);
+const tokens = [[ending, first], [second]];
+const clients = tokens.map(
+  (own) => new InterviewClient(url, async () => (own.length > 1 ? own.shift() : own[0]), interviewId),
+);
+let disconnects = 0;
+clients[0].socket.on("disconnect", () => (disconnects += 1));
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const fail = (reason) => {
@@ -35,8 +41,11 @@ await until(() => {
   return one === other && count(one, "🦉") === 200 && count(one, "ö") === 200;
 });
 await until(() => clients.every((client) => client.messages.length >= 2));
+// By then the service has closed whatever the first token alone keeps open.
+await until(() => Date.now() > Number(endsAt) + 3_000);
 console.log(
   JSON.stringify({
+    disconnects,
     text: clients[0].code.toString(),
     messages: clients.map((client) => client.messages.map(({ message }) => message)),
   }),
