@@ -101,8 +101,7 @@ class Connection(Socket):  # type: ignore[misc]
         if self.queue.put(outgoing):
             self._wake()
         else:
-            log.info("%s: cut off, it does not read what it is sent", self.sid)
-            self.cut()
+            self.cut("it does not read what it is sent")
 
     def poll(self) -> list[Packet]:
         """Return the packets that wait for a client that polls; waits for some.
@@ -148,6 +147,8 @@ class Connection(Socket):  # type: ignore[misc]
                 raise ValueError("too many packets")
             self._is_handling = True
             for part in parts:
+                if self.closed:
+                    break
                 self.receive(part)
         except ValueError as error:
             raise EngineIOError from error
@@ -176,11 +177,16 @@ class Connection(Socket):  # type: ignore[misc]
             self.allowance = None
             self.server.limits.release(self.person, self.sid)
 
-    def cut(self) -> None:
-        """End the connection at once, whatever waits to be sent; never waits."""
+    def cut(self, reason: str | None = None) -> None:
+        """End the connection at once, whatever waits to be sent; never waits.
+
+        Logs the `reason` if it is the client's fault.
+        """
         if self.closed:
             return
         self.closed = True
+        if reason:
+            log.info("%s: cut off, %s", self.sid, reason)
         if self._websocket is not None:
             self._websocket.cut()
         gevent.spawn(self.close, abort=True)
@@ -193,7 +199,7 @@ class Connection(Socket):  # type: ignore[misc]
             # What has come meanwhile is not read yet, the answer to the ping among that.
             self._pong_by = now + self.server.ping_timeout
         if self._websocket is not None and self._websocket.stalled > STALL_TIMEOUT:
-            self.cut()
+            self.cut("it does not read what it is sent")
         elif self.outside_since is not None and now - self.outside_since > JOIN_WITHIN:
             gevent.spawn(self.close)
         elif self._pong_by is not None and now > self._pong_by:
@@ -238,6 +244,8 @@ class Connection(Socket):  # type: ignore[misc]
             return
         self._wake()
         while (message := websocket.wait()) is not None:
+            if self.closed:
+                continue
             self._is_handling = True
             self.receive(message)
             self._is_handling = False

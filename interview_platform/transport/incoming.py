@@ -21,7 +21,7 @@ RESERVED_EVENTS = frozenset({"connect", "disconnect", "*"})
 # The head of an event: how many attachments it has, in which namespace it is, and the number
 # that it is acknowledged by.
 EVENT_HEAD = re.compile(
-    r"(?:2|5(?P<attachments>\d{1,10})-)(?:(?P<namespace>/[^,\[?]*)(?:\?[^,\[]*)?,)?(?P<id>\d{0,100})",
+    r"(?:2|5(?P<attachments>\d{1,10})-)(?:(?P<namespace>/[^,\[]*),)?(?P<id>\d{0,100})",
     re.ASCII,
 )
 

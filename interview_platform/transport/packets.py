@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
 from socketio import packet
 
 from ..core import json
+
+# The name of a namespace, whole: that a query may follow it was a rule of version 4 of the
+# protocol, which python-socketio keeps and clients of version 5 do not.
+_NAMESPACE = re.compile(r"\d(?:\d+-)?(/[^,]*)", re.ASCII)
 
 
 class PacketJSON:
@@ -46,8 +51,9 @@ class Packet(packet.Packet):  # type: ignore[misc]
                 raise ValueError("not a packet that a client may send")
         except ValueError as error:
             if self.packet_type == packet.CONNECT:
-                raise UnreadableConnectError(self.namespace, error) from error
+                raise UnreadableConnectError(_namespace_of(encoded_packet), error) from error
             raise
+        self.namespace = _namespace_of(encoded_packet)
         return attachments
 
     def _is_well_formed(self) -> bool:
@@ -59,3 +65,8 @@ class Packet(packet.Packet):  # type: ignore[misc]
             case packet.ACK, [*_]:
                 return self.id is not None
         return False
+
+
+def _namespace_of(encoded_packet: str) -> str | None:
+    match = _NAMESPACE.match(encoded_packet)
+    return match[1] if match else None

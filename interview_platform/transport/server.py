@@ -14,7 +14,7 @@ import gevent
 import socketio
 from flask import Flask
 from gevent.pool import Pool
-from socketio.packet import DISCONNECT
+from socketio.packet import CONNECT_ERROR, DISCONNECT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
 from ..core.promise import Promise
@@ -182,11 +182,10 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     def _may_send(self, connection: Connection, data: str | bytes) -> bool:
         """Tell whether a message is handled, before anything is made of it."""
-        if connection.outside_since is not None:
+        if not connection.sockets:
             connection.packets_outside += 1
             if connection.packets_outside > PACKETS_OUTSIDE:
-                log.info("%s: cut off, it sends and does not connect", connection.sid)
-                connection.cut()
+                connection.cut("it sends and does not connect")
             return not connection.closed
         allowance = connection.allowance
         if allowance is None:
@@ -199,7 +198,7 @@ class Server(socketio.Server):  # type: ignore[misc]
             if connection.refused and allowance.events.level > allowance.events.burst / 2:
                 connection.refused = 0
             return True
-        if isinstance(data, str) and data.startswith(str(DISCONNECT)):
+        if isinstance(data, str) and _leaves(connection, data):
             return True
         self._refuse_flood(connection, data)
         return False
@@ -207,8 +206,7 @@ class Server(socketio.Server):  # type: ignore[misc]
     def _refuse_flood(self, connection: Connection, data: str | bytes) -> None:
         connection.refused += 1
         if connection.refused > MAX_REFUSALS:
-            log.info("%s: cut off, it floods", connection.sid)
-            connection.cut()
+            connection.cut("it floods")
             return
         head = EVENT_HEAD.match(data) if isinstance(data, str) else None
         if head and head["id"]:
@@ -227,14 +225,21 @@ class Server(socketio.Server):  # type: ignore[misc]
         connection = self.eio.sockets.get(eio_sid)
         if connection is None:
             return
+        name = namespace or "/"
+        if name not in self.namespace_handlers:
+            self._refuse_connect(connection, name, "Invalid namespace")
+            return
+        if self.manager.sid_from_eio_sid(eio_sid, name):
+            self._refuse_connect(connection, name, "Already connected")
+            return
         # While a handler decides, the client is not late.
         since, connection.outside_since = connection.outside_since, None
         began = monotonic()
         super()._handle_connect(eio_sid, namespace, data)
-        name = namespace or "/"
         sid = self.manager.sid_from_eio_sid(eio_sid, name)
         if sid and self.manager.is_connected(sid, name):
             connection.sockets[name] = sid
+            connection.outside_since = None
         if not connection.sockets:
             connection.outside_since = (since or began) + monotonic() - began
             connection.release()
@@ -242,6 +247,10 @@ class Server(socketio.Server):  # type: ignore[misc]
             # It has closed while the handler ran; nobody was told, since it was not in yet.
             self._handle_disconnect(eio_sid, namespace)
             connection.release()
+
+    def _refuse_connect(self, connection: Connection, namespace: str, message: str) -> None:
+        packet = Packet(CONNECT_ERROR, data={"message": message}, namespace=namespace)
+        self._send_packet(connection.sid, packet)
 
     def _handle_disconnect(
         self, eio_sid: str, namespace: str | None, reason: str | None = None
@@ -334,6 +343,13 @@ def _may_connect(allowed: frozenset[str], origin: str, environ: WSGIEnvironment)
     # Clients that are not browsers name the service itself as their origin.
     own = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}"
     return "*" in allowed or origin in allowed or origin == own
+
+
+def _leaves(connection: Connection, packet: str) -> bool:
+    """Tell whether a packet disconnects the client from a namespace that it is in."""
+    return packet.startswith(str(DISCONNECT)) and (
+        (packet[1:].removesuffix(",") or "/") in connection.sockets
+    )
 
 
 def _close(connection: Connection) -> None:

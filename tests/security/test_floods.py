@@ -10,11 +10,12 @@ from functools import partial
 from threading import Event
 
 import pytest
+import requests
 from websocket import ABNF
 
 from tests.live import NAMESPACE, SocketPerson, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
-from tests.raw import RawSocket, frame, packet, raw
+from tests.raw import RawSocket, frame, packet, polling_session, raw
 
 # Seconds that the others' acknowledgements may take longer. Where a flood has the hub to itself,
 # they wait for all of it.
@@ -120,18 +121,26 @@ def test_18_while_one_floods_the_others_are_not_held_up(
     assert disturbed < HELD_UP + 5 * undisturbed
 
 
-def test_18_who_goes_on_flooding_is_cut_off(
+def test_18_who_goes_on_flooding_is_cut_off_and_logged_once(
     connect: Connect, meeting: Meeting, start_web: StartWeb
 ) -> None:
     web = start_web(EVENTS_PER_SECOND="5", LOG_LEVEL="info")
     ida = connect(meeting.interviewer, web.url)
     assert ida.join(meeting.id)["ok"]
-    chat = frame(packet("chatMessage", {"interviewId": meeting.id, "message": "x"}))
-    with raw(web, meeting.candidate.token) as socket:
+    event = packet("chatMessage", {"interviewId": meeting.id, "message": "x"})
+    elsewhere = frame("41/elsewhere,")
+    requests.post(polling_session(web.url), data="\x1e".join([event] * 1_000), timeout=10)
+    with raw(web) as outside, raw(web, meeting.candidate.token) as socket:
+        outside.flood(elsewhere * 5_000)
         assert socket.call("joinRoom", {"interviewId": meeting.id})["ok"]
-        with flooding(socket, chat):
+        with flooding(socket, frame(event) + elsewhere):
             ida.next("userLeft")
-    assert "it floods" in web.log.read_text()
+    lines = [line for line in web.log.read_text().splitlines() if "cut off" in line]
+    assert sorted(line.partition("cut off, ")[2] for line in lines) == [
+        "it floods",
+        "it sends and does not connect",
+        "it sends and does not connect",
+    ]
     assert "x" * 10 not in web.log.read_text()
 
 

@@ -92,8 +92,10 @@ def test_17_a_connection_that_does_not_join_is_closed(
 ) -> None:
     polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
     member = connect(meeting.interviewer)
-    silent, refused, gone, talker = (RawSocket(web) for _ in range(4))
+    silent, refused, gone, talker, stranger, wanderer = (RawSocket(web) for _ in range(6))
     sid = json.loads(requests.get(polling, timeout=5).text[1:])["sid"]
+    alien = json.loads(requests.get(polling, timeout=5).text[1:])["sid"]
+    assert requests.post(f"{polling}&sid={alien}", data='40{"token":""}', timeout=5).ok
     half = RawSocket(web, sid=sid)
     half.say("2probe")
     assert half.read() == "3probe"
@@ -102,7 +104,12 @@ def test_17_a_connection_that_does_not_join_is_closed(
     assert gone.read().startswith("40/interview,")
     gone.say("41/interview,")
     talker.flood(frame('42/interview,["chatMessage",{}]') * 100)
-    waiting = [silent, refused, gone, talker, half]
+    stranger.say("40")
+    assert stranger.read() == '44{"message":"Invalid namespace"}'
+    stranger.say('42["joinRoom",{}]')
+    # Packets are counted outside every namespace, refused connections included.
+    wanderer.flood(b"".join(frame(f"40/{number},") for number in range(100)))
+    waiting = [silent, refused, gone, talker, half, stranger, wanderer]
 
     def all_closed() -> bool:
         for socket in [socket for socket in waiting if socket.closed]:
@@ -111,9 +118,70 @@ def test_17_a_connection_that_does_not_join_is_closed(
         return not waiting
 
     wait_until(all_closed, "the end of all who did not join", 10)
-    assert requests.get(f"{polling}&sid={sid}", timeout=5).status_code == 400
+    for each in (sid, alien):
+        assert requests.get(f"{polling}&sid={each}", timeout=5).status_code == 400
     assert member.connected
     assert member.join(meeting.id)["ok"]
+
+
+STRANGE_NAMESPACES = [
+    "/",
+    "/admin",
+    "/interview/",
+    "//interview",
+    "/Interview",
+    "/interview?x",
+    "/interview#x",
+    "/interview\u200b",
+    "/constructor",
+    "/" + "x" * 100_000,
+]
+
+
+def named(namespace: str) -> str:
+    """Return how a packet names a namespace."""
+    return "" if namespace == "/" else f"{namespace},"
+
+
+def test_only_one_namespace_exists(meeting: Meeting, web: WebProcess) -> None:
+    hello = json.dumps({"token": meeting.candidate.token})
+    for namespace in STRANGE_NAMESPACES:
+        name = named(namespace)
+        refusal = f'44{name}{{"message":"Invalid namespace"}}'
+        with raw(web) as socket:
+            for packet in (f"40{name}{hello}", f"40{name}", f"40{name}[]"):
+                socket.say(packet)
+                assert socket.read() == refusal
+            # The connection is as good as before.
+            socket.say(f"40/interview,{hello}")
+            assert socket.read().startswith('40/interview,{"sid"')
+            socket.say(f"40{name}{hello}")
+            assert socket.read() == refusal
+            assert socket.call("joinRoom", {"interviewId": meeting.id})["ok"]
+        session = polling_session(web.url)
+        assert requests.post(session, data=f"40{name}{hello}".encode(), timeout=5).ok
+        assert requests.get(session, timeout=5).content.decode() == refusal
+
+
+def test_packets_for_namespaces_not_joined_reach_nothing(meeting: Meeting, web: WebProcess) -> None:
+    with raw(web, meeting.candidate.token) as socket:
+        for namespace in STRANGE_NAMESPACES:
+            name = named(namespace)
+            for text in (f'42{name}7["joinRoom",{{}}]', f"43{name}7[1]", f"41{name}"):
+                socket.say(text)
+            placeholder = '{"_placeholder":true,"num":0}'
+            socket.say(f'451-{name}7["codeUpdate",{placeholder}]')
+            socket.flood(frame(b"x", ABNF.OPCODE_BINARY))
+            socket.say(f'42{name}7["joinRoom",{{}}')
+        assert socket.call("joinRoom", {"interviewId": meeting.id})["ok"]
+        # It is in once; connecting again changes nothing, whatever is shown.
+        for shown in (meeting.interviewer.token, "none"):
+            socket.say(f'40/interview,{{"token":"{shown}"}}')
+            assert socket.read() == '44/interview,{"message":"Already connected"}'
+        assert socket.call("leaveRoom", {"interviewId": meeting.id})["ok"]
+    log = web.log.read_text()
+    assert "Traceback" not in log
+    assert "ERROR" not in log.upper()
 
 
 def test_17_one_address_has_so_many_connections(
