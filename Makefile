@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3 python3.14 python3.13 python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo seed test bench lint format lock clean clean-data
+.PHONY: help run demo seed test bench lint format lock verify-audit clean clean-data
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ test: $(INSTALLED) ## Run the tests: make test ARGS="-k login"
 
 bench: $(INSTALLED) ## Measure the service beside its peer: make bench ARGS="signal --quick"
 	@$(PYTHON) -m bench $(ARGS)
+
+verify-audit: $(INSTALLED) ## Check that no audit entry was changed, dropped or moved
+	@$(PYTHON) -m interview_platform.audit.verify $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and who imports whom
 	$(PYTHON) -m ruff check .

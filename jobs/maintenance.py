@@ -1,14 +1,46 @@
-"""What the worker sees to every few seconds."""
+"""What the worker sees to every few seconds, and once in a while."""
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
+from interview_platform.core.periodic import PeriodicTask
+
 from . import context
+
+# How long a periodic task waits for a worker before the next sweep enqueues it again, and
+# how long it may work.
+PATIENCE = timedelta(seconds=10)
+WORKS_FOR = timedelta(hours=6)
 
 
 def sweep() -> int:
-    """Enqueue notifications that were left behind, seal logs that are due, end erasures.
+    """Enqueue notifications that were left behind, seal logs that are due, end erasures, chain
+    audit entries, and enqueue the periodic tasks that are due.
 
     Returns how many.
     """
     services = context.services()
-    return services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()
+    count = services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()
+    count += services.audit_chain.sweep()
+    return count + _enqueue(check_audit.__name__, services.audit_check)
+
+
+def check_audit() -> bool:
+    """Check the audit, once a day."""
+    return context.services().audit_check.run()
+
+
+def _enqueue(function: str, task: PeriodicTask) -> int:
+    if not task.is_due():
+        return 0
+    # The task's lease has one of the jobs do the work, however many there are.
+    slot = int(time.time() / PATIENCE.total_seconds())
+    context.services().queue.enqueue_once(
+        f"{__name__}.{function}",
+        job_id=f"{task.name}-{slot}",
+        patience=PATIENCE,
+        timeout=WORKS_FOR,
+    )
+    return 1

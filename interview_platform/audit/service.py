@@ -10,7 +10,10 @@ from bson import ObjectId
 from ..core.clock import utcnow
 from ..core.logging import origin
 from ..core.mongo import Document, Session
+from .check import ERASED
 from .repository import AuditRepository
+
+__all__ = ["ERASED", "Audit"]
 
 
 class Audit:

@@ -72,10 +72,18 @@ class JobQueue:
             return False
         return True
 
-    def enqueue_once(self, function: str, *, job_id: str, patience: timedelta) -> None:
+    def enqueue_once(
+        self,
+        function: str,
+        *,
+        job_id: str,
+        patience: timedelta,
+        timeout: timedelta = timedelta(minutes=3),
+    ) -> None:
         """Enqueue `function()` unless a job of this `job_id` was.
 
-        The job is dropped if nobody has started it within `patience`.
+        The job is dropped if nobody has started it within `patience`, and ended when it has
+        run for `timeout`.
         """
         try:
             self._queue.enqueue(
@@ -83,6 +91,7 @@ class JobQueue:
                 job_id=job_id,
                 unique=True,
                 ttl=math.ceil(patience.total_seconds()),
+                job_timeout=math.ceil(timeout.total_seconds()),
                 result_ttl=_KEEP_RESULT,
                 failure_ttl=_KEEP_RESULT,
             )

@@ -56,6 +56,7 @@ class Settings:
     redis_url: str = field(repr=False)
     jwt_secret: str = field(repr=False)
     signing_key: str = field(repr=False)
+    retired_public_keys: tuple[bytes, ...]
     jwt_expires_in: timedelta
     refresh_expires_in: timedelta
     bcrypt_salt_rounds: int
@@ -140,6 +141,7 @@ class Settings:
             redis_url=read.url("REDIS_URL", "", ("redis", "rediss", "unix")),
             jwt_secret=read.text("JWT_SECRET"),
             signing_key=read.key("SIGNING_KEY", SIGNING_KEY_BYTES),
+            retired_public_keys=read.public_keys("RETIRED_PUBLIC_KEYS"),
             jwt_expires_in=read.duration("JWT_EXPIRES_IN", "1d"),
             refresh_expires_in=read.duration("REFRESH_EXPIRES_IN", "30d"),
             bcrypt_salt_rounds=read.integer("BCRYPT_SALT_ROUNDS", 12, 4, 16),
@@ -227,13 +229,16 @@ class _Reader:
 
     def key(self, name: str, size: int) -> str:
         value = self.text(name)
-        try:
-            fits = not value or len(b64decode(value, validate=True)) == size
-        except binascii.Error:
-            fits = False
-        if not fits:
+        if value and _decoded(value, size) is None:
             self.faults.append(f"{name}: must be {size} bytes in base64")
         return value
+
+    def public_keys(self, name: str) -> tuple[bytes, ...]:
+        parts = [part.strip() for part in self.text(name).split(",") if part.strip()]
+        keys = [_decoded(part, SIGNING_KEY_BYTES) for part in parts]
+        if None in keys:
+            self.faults.append(f"{name}: must be keys of {SIGNING_KEY_BYTES} bytes in base64")
+        return tuple(key for key in keys if key is not None)
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, default).lower()
@@ -300,6 +305,15 @@ class _Reader:
                     f"{name}: '{origin}' is not an origin such as https://example.com"
                 )
         return origins
+
+
+def _decoded(value: str, size: int) -> bytes | None:
+    """Return the `size` bytes that `value` spells in base64; None for anything else."""
+    try:
+        found = b64decode(value, validate=True)
+    except binascii.Error:
+        return None
+    return found if len(found) == size else None
 
 
 def development_secret(path: Path) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping
 from hashlib import sha256
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from .canonical import canonical
 
 ALGORITHM = "Ed25519"
 KEY_BYTES = 32
@@ -22,6 +27,16 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         return self._key.sign(message)
 
+    def sign_statement(self, statement: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `statement` with this key and its signature of the canonical form."""
+        signed = {
+            **statement,
+            "signatureAlgorithm": ALGORITHM,
+            "keyId": self.key_id,
+            "publicKey": b64encode(self.public_key).decode(),
+        }
+        return {**signed, "signature": b64encode(self.sign(canonical(signed))).decode()}
+
 
 def key_id(public_key: bytes) -> str:
     """Return a short name of a key: the first 16 hex digits of its SHA-256."""
@@ -35,3 +50,14 @@ def signed_by(public_key: bytes, signature: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def statement_signed_by(public_keys: Collection[bytes], signed: Mapping[str, Any]) -> bool:
+    """Tell whether one of `public_keys` has signed a statement, as `sign_statement` does."""
+    said = {name: value for name, value in signed.items() if name != "signature"}
+    try:
+        key = b64decode(signed["publicKey"], validate=True)
+        signature = b64decode(signed["signature"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return key in public_keys and signed_by(key, signature, canonical(said))

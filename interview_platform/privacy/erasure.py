@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from ..audit.service import Audit
+from ..audit.service import ERASED, Audit
 from ..auth.accounts import AccountChange, AccountService
 from ..auth.model import Actor
 from ..auth.personal import AccountData
@@ -108,17 +108,16 @@ class ErasureService:
             self._erase_interview(interview)
         self._notifications.remove(user_id, email, [each["_id"] for each in interviews])
         self._account_data.forget_attempts(email)
-        self._audit.forget_addresses(user_id)
 
         def end(session: Session) -> None:
             for ref in self._candidates.resolve([user_id], session).values():
                 self._lots.take_out_of_all(ref.profile_id, session)
             self._candidates.remove_profile(user_id, session)
-            # What came in since the steps above: somebody tried to log in, say.
+            # Together with the entry that says why they are gone.
             self._audit.forget_addresses(user_id, session)
             if self._account_data.remove(user_id, session):
                 by = user["erasure"]["by"]
-                self._audit.record("candidate.erased", actor=by, subject=user_id, session=session)
+                self._audit.record(ERASED, actor=by, subject=user_id, session=session)
 
         transaction(self._store, end)
         log.info("candidate %s is erased", user_id)

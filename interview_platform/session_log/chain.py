@@ -10,10 +10,22 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from ..core.canonical import canonical
 from ..core.clock import milliseconds
+from ..core.hashchain import HASH, link
+from ..core.hashchain import salted_hash as content_hash
 
-HASH = "SHA-256"
+__all__ = [
+    "HASH",
+    "content_hash",
+    "content_of",
+    "extend",
+    "hash_of",
+    "hashes_of",
+    "head_of",
+    "link",
+    "pseudonym_of",
+    "start",
+]
 
 _START = b"smart-interview log 1\n"
 
@@ -21,16 +33,6 @@ _START = b"smart-interview log 1\n"
 def start(interview_id: object) -> bytes:
     """Return the hash that the first entry's is linked to."""
     return sha256(_START + str(interview_id).encode()).digest()
-
-
-def link(previous: bytes, head: dict[str, Any]) -> bytes:
-    """Return the hash of an entry of this `head`, linked to the one before it."""
-    return sha256(previous + canonical(head)).digest()
-
-
-def content_hash(salt: bytes, content: Any) -> str:
-    """Return the salted hash of an entry's content, in hex."""
-    return sha256(salt + canonical(content)).hexdigest()
 
 
 def content_of(entry: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 
-from ..core import signing
-from ..core.canonical import canonical
 from ..core.clock import isoformat, utcnow
 from ..core.errors import Unavailable
 from ..core.mongo import Document
@@ -105,12 +102,8 @@ class LogSealing:
             "entries": last,
             "head": head.hex(),
             "hashAlgorithm": chain.HASH,
-            "signatureAlgorithm": signing.ALGORITHM,
-            "keyId": self._signer.key_id,
-            "publicKey": b64encode(self._signer.public_key).decode(),
         }
-        signature = self._signer.sign(canonical(statement))
-        return {"event": SEALED, **statement, "signature": b64encode(signature).decode()}
+        return {"event": SEALED, **self._signer.sign_statement(statement)}
 
 
 def _place(interview_id: ObjectId, seq: int) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from ..audit.repository import AuditRepository
+from ..audit.repository import AuditChainRepository, AuditHeadRepository, AuditRepository
 from ..auth.model import ACTIVE_ADMINS, FIRST_ADMIN
 from ..auth.repository import OneTimeTokenRepository, SessionRepository, UserRepository
 from ..candidates.repository import CandidateProfileRepository
@@ -13,6 +13,7 @@ from ..coding_tasks.model import TASKS_IN_USE
 from ..coding_tasks.repository import CodingTaskRepository
 from ..core.locks import LockRepository
 from ..core.mongo import Repository
+from ..core.periodic import PeriodicTaskRepository
 from ..editor.repository import CodeDocumentRepository, KeyframeRepository
 from ..interviews.repository import InterviewRepository
 from ..lots.repository import DrawRepository, LotRepository
@@ -29,6 +30,18 @@ class Repositories(Infrastructure):
     @cached_property
     def audit_entries(self) -> AuditRepository:
         return AuditRepository(self.store)
+
+    @cached_property
+    def audit_chain_ends(self) -> AuditChainRepository:
+        return AuditChainRepository(self.store)
+
+    @cached_property
+    def audit_heads(self) -> AuditHeadRepository:
+        return AuditHeadRepository(self.store)
+
+    @cached_property
+    def periodic_task_records(self) -> PeriodicTaskRepository:
+        return PeriodicTaskRepository(self.store)
 
     @cached_property
     def users(self) -> UserRepository:
@@ -103,6 +116,9 @@ class Repositories(Infrastructure):
         """Every collection that the release phase prepares."""
         return (
             self.audit_entries,
+            self.audit_chain_ends,
+            self.audit_heads,
+            self.periodic_task_records,
             self.users,
             self.sessions,
             self.one_time_tokens,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 
+from ..audit.chain import AuditChain
 from ..audit.service import Audit
 from ..auth.accounts import AccountLinks, AccountService, Recipients
 from ..auth.personal import AccountData
@@ -16,6 +18,7 @@ from ..auth.throttle import Throttle
 from ..candidates.imports import CandidateImport
 from ..candidates.service import CandidateService
 from ..coding_tasks.service import CodingTaskService
+from ..core.periodic import PeriodicTask
 from ..core.signing import Signer
 from ..core.workpool import Workpool
 from ..dashboards.service import DashboardService
@@ -56,6 +59,7 @@ from .repositories import Repositories
 
 ATTENTION_THREADS = 1
 ATTENTION_QUEUE = 32
+AUDIT_CHECKED_EVERY = timedelta(days=1)
 
 
 class Services(Repositories):
@@ -64,6 +68,27 @@ class Services(Repositories):
     @cached_property
     def audit(self) -> Audit:
         return Audit(self.audit_entries)
+
+    @cached_property
+    def signer(self) -> Signer:
+        return Signer(b64decode(self.settings.signing_key))
+
+    @cached_property
+    def audit_chain(self) -> AuditChain:
+        return AuditChain(
+            self.store,
+            self.audit_entries,
+            self.audit_chain_ends,
+            self.audit_heads,
+            self.signer,
+            self.settings.retired_public_keys,
+        )
+
+    @cached_property
+    def audit_check(self) -> PeriodicTask:
+        return PeriodicTask(
+            self.periodic_task_records, "audit-check", AUDIT_CHECKED_EVERY, self.audit_chain.report
+        )
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -110,8 +135,7 @@ class Services(Repositories):
 
     @cached_property
     def log_seals(self) -> LogSealing:
-        signer = Signer(b64decode(self.settings.signing_key))
-        return LogSealing(self.session_events, self.session_log, signer, self.digesting)
+        return LogSealing(self.session_events, self.session_log, self.signer, self.digesting)
 
     @cached_property
     def sealing(self) -> SealingService:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import subprocess
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -30,11 +27,12 @@ from interview_platform.wiring import Services
 from tests.editors import YjsEditor
 from tests.gaze import Gaze
 from tests.interviews import book, make_lot, make_task
-from tests.live import ROOT, SocketPerson, WebProcess, environment, procfile_command, wait_until
+from tests.live import SocketPerson, WebProcess, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.queries import recorded, stages
 from tests.record import check, export_of
 from tests.service import PASSWORD, Company
+from tests.workers import worker
 
 EMAIL = "zephyrine.quillwort@erase.example"
 
@@ -153,31 +151,6 @@ class Life:
         answer = self.company.admin.post(path, {"reason": f"{OF_HER['reason']} of Quillwort"})
         assert answer.status_code == 200
         return interview_id
-
-
-@contextmanager
-def worker(settings: Settings, log: Path) -> Iterator[None]:
-    """Run the Procfile's worker for the time of a `with`."""
-    with (
-        log.open("ab") as out,
-        subprocess.Popen(
-            procfile_command("worker"),
-            cwd=ROOT,
-            env=environment(settings, LOG_LEVEL="debug"),
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
 
 
 class Search:

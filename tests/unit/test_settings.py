@@ -42,6 +42,7 @@ def test_every_fault_is_told_at_once() -> None:
         "REDIS_URL": "db:6379",
         "JWT_SECRET": "short",
         "SIGNING_KEY": "short",
+        "RETIRED_PUBLIC_KEYS": "short, shorter",
         "JWT_EXPIRES_IN": "soon",
         "BCRYPT_SALT_ROUNDS": "3",
         "CLIENT_ORIGIN": "example.com",
