@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_cors import CORS
-from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import __version__
@@ -15,6 +14,7 @@ from .candidates.routes import candidates_blueprint, own_profile_blueprint
 from .coding_tasks.routes import coding_tasks_blueprint
 from .core import http, mongo, queueing
 from .core import logging as service_logging
+from .core.docs_page import docs_blueprint
 from .core.draining import Draining
 from .core.settings import Settings
 from .dashboards.routes import dashboard_blueprint
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         dashboard_blueprint(services.dashboard),
     ):
         api.register_blueprint(blueprint)
-    _docs_page(app)
+    app.register_blueprint(docs_blueprint("/api/docs", "/api/openapi.json", "Smart Interview API"))
     guard.check_rules(app)
     app.wsgi_app = Liveness(app.wsgi_app, metrics)  # type: ignore[method-assign]
     connections = realtime.install(app, settings, _realtime_parts(services, authenticator))
@@ -153,12 +153,3 @@ def _openapi(app: Flask) -> http.Api:
         "bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     )
     return api
-
-
-def _docs_page(app: Flask) -> None:
-    path = "/api/docs"
-    config = {"oauth2RedirectUrl": f"{path}/oauth2-redirect.html"}
-    page = get_swaggerui_blueprint(path, "/api/openapi.json", config)
-    app.register_blueprint(page, url_prefix=path)
-    # Without the slash too: a redirect would name the host that the request claims to be for.
-    app.add_url_rule(path, "swagger_ui.show", app.view_functions["swagger_ui.show"])

@@ -25,6 +25,7 @@ from werkzeug.exceptions import HTTPException, LengthRequired
 from werkzeug.routing import BaseConverter
 
 from . import json as strict_json
+from . import pages
 from .errors import BadRequest, Invalid, NotFound, ServiceError, TooLarge, UnsupportedMediaType
 from .faults import translate
 from .logging import Origin, origin
@@ -41,7 +42,11 @@ MAX_NAME_LENGTH = 100
 MAX_WAITING_READERS = 100
 
 # What every answer says, unless it says otherwise itself.
-PLAIN_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+PLAIN_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    pages.HEADER: pages.BARE,
+}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
