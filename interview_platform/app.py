@@ -36,6 +36,14 @@ from .timeline.record_routes import record_blueprint
 from .timeline.routes import timeline_blueprint
 from .wiring import Services
 
+_DESCRIPTION = """\
+Requests and answers are JSON. Values are of the type that a field declares: `true` and `false`
+are the only booleans, in queries too, and a number in quotes is text. Unknown fields are refused.
+
+Each request body states how much it may hold, as `x-maxBytes`. Some statuses may answer any
+request, since they are about HTTP itself: 400, 405, 414, 417, 431 and 501.
+"""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the web application out of `settings` (default: the environment's)."""
@@ -146,6 +154,7 @@ def _openapi(app: Flask) -> http.Api:
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/api",
         OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={"info": {"description": _DESCRIPTION}},
     )
     app.extensions["refusals"] = guard.refusals
     api = http.Api(app)

@@ -1,3 +1,3 @@
 """What every test can ask for."""
 
-pytest_plugins = ["tests.stores", "tests.app", "tests.meeting", "tests.record"]
+pytest_plugins = ["tests.stores", "tests.openapi", "tests.app", "tests.meeting", "tests.record"]

@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import Headers
 
 from interview_platform.core.settings import Settings
+from tests import openapi
+from tests.openapi import conformance
 
 PASSWORD = "seven plain paperclips"
 
@@ -69,7 +71,13 @@ class Person:
         answer = self.client.open(path, method=method, headers=headers, buffered=True, **options)
         for trace in HASH_TRACES:
             assert trace not in answer.get_data(), f"{method} {path} tells a hash"
+        kind = answer.headers.get("Content-Type")
+        conformance.check(method, path, answer.status_code, kind, answer.get_data(), self._document)
         return cast(Answer, answer)
+
+    def _document(self) -> dict[str, Any] | None:
+        document: dict[str, Any] | None = self.client.get(openapi.PATH).get_json()
+        return document
 
     def get(self, path: str, **query: Any) -> Answer:
         return self.call("GET", path, **({"query_string": query} if query else {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.schemas import (
+    ChangeSchema,
     Choice,
     Email,
     Id,
@@ -138,7 +139,7 @@ class StaffCreateSchema(Schema):
     password = Password("Left out: the person is invited by e-mail to set one.")
 
 
-class StaffUpdateSchema(Schema):
+class StaffUpdateSchema(ChangeSchema):
     name = name_field()
     role = Choice("What the account may do.", STAFF_ROLES)
     phone = phone_field()

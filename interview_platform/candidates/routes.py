@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,8 +10,9 @@ from flask import Response, jsonify, request
 
 from ..auth.guard import current_actor
 from ..core.errors import UnsupportedMediaType
-from ..core.http import Blueprint, read_body, read_file
+from ..core.http import Blueprint, body_limit
 from ..core.paging import PageRequest
+from ..core.parsing import read_body, read_file
 from . import schemas
 from .csv_decoding import check_charset
 from .csv_import import MAX_BYTES, CandidateFile
@@ -29,7 +29,7 @@ _CSV_EXAMPLE = (
 _TEXT_TYPES = ("text/csv", "text/tab-separated-values")
 _CSV_BODY = {
     "required": True,
-    "description": f"The file, of at most {MAX_BYTES // 2**20} MiB.",
+    **body_limit(MAX_BYTES),
     "content": {
         "text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
         "text/tab-separated-values": {"schema": {"type": "string"}},
@@ -80,7 +80,7 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
         """Return a candidate, named by the id of the account or of the profile."""
         return {"candidate": candidates.get(candidate_id)}
 
-    @blueprint.route("/<id:candidate_id>", methods=["PATCH"])
+    @blueprint.route("/<id:candidate_id>", methods=["PATCH"], errors=[HTTPStatus.CONFLICT])
     @blueprint.arguments(schemas.CandidateUpdateSchema)
     @blueprint.response(200, schemas.CandidateEnvelope)
     def update(body: Body, candidate_id: ObjectId) -> Body:
@@ -94,13 +94,12 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
         "/import",
         methods=["POST"],
         errors=[
-            HTTPStatus.BAD_REQUEST,
             HTTPStatus.LENGTH_REQUIRED,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         ],
     )
-    @_takes_csv
+    @blueprint.doc(requestBody=_CSV_BODY)
     @blueprint.arguments(schemas.ImportQuery, location="query")
     @blueprint.response(200, schemas.ImportReportSchema)
     def import_csv(query: Body) -> Response:
@@ -159,12 +158,6 @@ def own_profile_blueprint(candidates: CandidateService) -> Blueprint:
         return {"profile": candidates.update_own(current_actor(), body)}
 
     return blueprint
-
-
-def _takes_csv(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Describe the body of `view`, which is no JSON and so is read by the view itself."""
-    view._apidoc["arguments"]["requestBody"] = _CSV_BODY  # type: ignore[attr-defined]
-    return view
 
 
 def _uploaded() -> tuple[bytes, str | None]:

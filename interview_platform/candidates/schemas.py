@@ -15,6 +15,7 @@ from ..auth.schemas import (
     timezone_field,
 )
 from ..core.schemas import (
+    ChangeSchema,
     Choice,
     Decimal,
     Email,
@@ -130,8 +131,8 @@ def candidate_name_field(**kwargs: Any) -> PlainText:
     return PlainText("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
 
 
-class OwnProfileUpdateSchema(Schema):
-    """What candidates may say of themselves; what is left out stays, null clears."""
+class _ProfileFields(Schema):
+    """What candidates may say of themselves."""
 
     phone = phone_field()
     timezone = timezone_field()
@@ -142,7 +143,11 @@ class OwnProfileUpdateSchema(Schema):
     tags = tags_field()
 
 
-class CandidateCreateSchema(OwnProfileUpdateSchema):
+class OwnProfileUpdateSchema(_ProfileFields, ChangeSchema):
+    """What candidates may change of themselves; what is left out stays, null clears."""
+
+
+class CandidateCreateSchema(_ProfileFields):
     """A new candidate."""
 
     name = candidate_name_field(required=True)
@@ -257,10 +262,13 @@ class CandidatePageSchema(PageEnvelope):
 
 
 class ImportQuery(Schema):
-    dryRun = Flag("Only tell what an import would do.", example=True, load_default=False)
+    dryRun = Flag(
+        "Only tell what an import would do.", example=True, strict=False, load_default=False
+    )
     invite = Flag(
         "Send each new candidate an invitation. Without it nobody is written to.",
         example=False,
+        strict=False,
         load_default=False,
     )
 

@@ -10,6 +10,8 @@ TASKS_IN_USE = "tasks-in-use"
 MAX_CODE = 256 * 1024
 MAX_TESTS = 100
 MAX_TEST_TEXT = 64 * 1024
+# The whole of a task as it is sent, below what its parts could hold together.
+MAX_TASK_BYTES = 1024 * 1024
 
 
 class Difficulty(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import validate
 
 from ..core.schemas import (
+    ChangeSchema,
     Choice,
     Flag,
     Id,
@@ -15,7 +16,7 @@ from ..core.schemas import (
     Text,
     Timestamp,
 )
-from .model import MAX_CODE, MAX_TEST_TEXT, MAX_TESTS, Difficulty
+from .model import MAX_CODE, MAX_TASK_BYTES, MAX_TEST_TEXT, MAX_TESTS, Difficulty
 
 
 def title_field(**kwargs: bool) -> Text:
@@ -60,6 +61,8 @@ class TaskTestSchema(Schema):
 class _Content(Schema):
     """What a task is made of beside its title, language and difficulty."""
 
+    MAX_BYTES = MAX_TASK_BYTES
+
     description = Text(
         "What is asked of the candidate, in Markdown.",
         most=50_000,
@@ -92,7 +95,7 @@ class CodingTaskCreateSchema(_Content):
     difficulty = difficulty_field(required=True)
 
 
-class CodingTaskUpdateSchema(_Content):
+class CodingTaskUpdateSchema(_Content, ChangeSchema):
     title = title_field()
     language = language_field()
     difficulty = difficulty_field()

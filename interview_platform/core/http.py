@@ -1,43 +1,82 @@
-"""HTTP: blueprints that describe their errors, strict input, one shape of error, request ids."""
+"""HTTP: blueprints that describe their errors, one shape of error, request ids."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
-from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import flask_smorest
-import marshmallow as ma
 from bson import ObjectId
-from flask import Flask, Request, Response, g, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Api as SmorestApi
-from gunicorn.http.errors import ParseException
-from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import HTTPException, LengthRequired
+from flask_smorest.utils import prepare_response
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from . import json as strict_json
 from . import pages
-from .errors import BadRequest, Invalid, NotFound, ServiceError, TooLarge, UnsupportedMediaType
+from .errors import NotFound, ServiceError
 from .faults import translate
 from .logging import Origin, origin
-from .schemas import ErrorSchema
+from .parsing import StrictParser
+from .schemas import MAX_BODY_BYTES, ChangeSchema, ErrorSchema, Schema
 from .workpool import Workpool
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 1024 * 1024
-# How many fields an error names, and how much of a name: more would help nobody.
-MAX_FAULTS = 20
-MAX_NAME_LENGTH = 100
+# The statuses that any request may get, whatever operation it asks for: most of them are
+# about HTTP itself, and come from the web server.
+_ANY_REQUEST = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.EXPECTATION_FAILED,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+_DESCRIPTIONS = {
+    HTTPStatus.BAD_REQUEST: "The request is malformed.",
+    HTTPStatus.UNAUTHORIZED: "The access token is missing, invalid or expired.",
+    HTTPStatus.FORBIDDEN: "The caller's role does not permit this.",
+    HTTPStatus.NOT_FOUND: "There is no such thing, or the caller may not know of it.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "The path exists, but not with this method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is longer than 8,190 bytes.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Some fields are not valid; `errors` names them.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; try again after `Retry-After`.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too long.",
+    HTTPStatus.NOT_IMPLEMENTED: "The body's transfer coding is not supported.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A part of the service is away; try again.",
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "How many seconds to wait.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 86400},
+    }
+}
+_HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: {
+        "Allow": {
+            "description": "The methods that the path has.",
+            "schema": {"type": "string", "maxLength": 100},
+        }
+    },
+    HTTPStatus.TOO_MANY_REQUESTS: _RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
+}
+
 # How many may wait for the OpenAPI document while it is written.
 MAX_WAITING_READERS = 100
 
@@ -49,85 +88,6 @@ PLAIN_HEADERS = {
 }
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-def read_body(most: int = MAX_BODY_BYTES) -> bytes:
-    """Return the body of the request at hand.
-
-    Raises `TooLarge` for one of more than `most` bytes, and where its length was not
-    announced, already for one of as many; `BadRequest` for one that is cut off or framed
-    wrongly.
-    """
-    request.max_content_length = most
-    try:
-        body = request.get_data(cache=False)
-    except ParseException as error:
-        raise BadRequest("Malformed chunks") from error
-    # Werkzeug cuts an unannounced body at the limit without a word.
-    if request.content_length is None and len(body) >= most:
-        raise TooLarge("The body is too large")
-    return body
-
-
-def read_file(name: str, most: int) -> bytes | None:
-    """Return the file `name` of the form that the request at hand sends; None if it lacks it.
-
-    Raises what `read_body` does, and LengthRequired for a form of unannounced length.
-    """
-    if request.content_length is None:
-        raise LengthRequired
-    request.max_content_length = most
-    file = request.files.get(name)
-    return None if file is None else file.read()
-
-
-class StrictParser(FlaskParser):
-    """Takes JSON only as `application/json`, and leaves unknown fields to the schema to refuse."""
-
-    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = dict.fromkeys(
-        ("json", "query", "form", "files", "headers", "cookies")
-    )
-
-    def load_json(self, req: Request, schema: ma.Schema) -> Any:
-        body = read_body()
-        if not body:
-            return {}
-        if not req.is_json:
-            raise UnsupportedMediaType("Send JSON, with the content type application/json")
-        try:
-            return strict_json.loads(body)
-        except ValueError as error:
-            raise BadRequest("Malformed JSON") from error
-
-    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
-        twice = [name for name, values in req.args.lists() if len(values) > 1]
-        if twice:
-            raise Invalid(_few({name: ["Given more than once."] for name in twice}), "query")
-        return super().load_querystring(req, schema)
-
-    def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
-        messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
-        location = next(iter(messages))
-        raise Invalid(_few(messages[location]), location) from error
-
-
-def _few(faults: dict[str, Any]) -> dict[str, Any]:
-    """Return the first of `faults`, with places in lists as text, since JSON's names are."""
-    told: dict[str, Any] = {}
-    for (*parents, field), fault in islice(_by_place(faults), MAX_FAULTS):
-        holder = told
-        for parent in parents:
-            holder = holder.setdefault(parent, {})
-        holder[field] = fault
-    return told
-
-
-def _by_place(faults: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if not isinstance(faults, dict):
-        yield place, faults
-        return
-    for name, fault in faults.items():
-        yield from _by_place(fault, (*place, str(name)[:MAX_NAME_LENGTH]))
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
@@ -150,6 +110,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return decorator
 
+    def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Any:
+        if location == "json":
+            # A body may be left out where everything in it may.
+            options.setdefault("required", _requires_something(schema))
+        return super().arguments(schema, location=location, **options)
+
     def register_views_in_doc(self, api: Api, app: Flask, spec: Any, **options: Any) -> None:
         api.describe_later(partial(self._describe, api, app, spec, **options))
 
@@ -164,6 +130,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 # What a route says itself of a status stands.
                 own = doc["response"]["responses"]
                 doc["manual_doc"] = {
+                    **_limited_body(doc),
+                    **doc.get("manual_doc", {}),
                     "security": [{"bearer": []}] if refused else [],
                     "responses": {
                         str(status.value): status.name
@@ -174,20 +142,31 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         super().register_views_in_doc(api, app, spec, **options)
 
 
+def body_limit(most: int) -> dict[str, Any]:
+    """Return how a description of a body states that it may hold `most` bytes."""
+    mebibytes, rest = divmod(most, 1024 * 1024)
+    told = f"{most // 1024} KiB" if rest else f"{mebibytes} MiB"
+    return {"description": f"At most {told}.", "x-maxBytes": most}
+
+
+def _limited_body(doc: dict[str, Any]) -> dict[str, Any]:
+    for parameter in doc.get("arguments", {}).get("parameters", ()):
+        if parameter["in"] == "json":
+            return {"requestBody": body_limit(parameter["schema"].MAX_BYTES)}
+    return {}
+
+
+def _requires_something(schema: type[Schema]) -> bool:
+    fields = schema().load_fields.values()
+    return issubclass(schema, ChangeSchema) or any(field.required for field in fields)
+
+
 def _possible_errors(doc: dict[str, Any]) -> set[HTTPStatus]:
-    found = {
-        *doc.get("errors", ()),
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    }
+    found = {*doc.get("errors", ()), *_ANY_REQUEST}
     for parameter in doc.get("arguments", {}).get("parameters", ()):
         found.add(HTTPStatus.UNPROCESSABLE_ENTITY)
         if parameter["in"] == "json":
-            found |= {
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            }
+            found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     return found
 
 
@@ -199,6 +178,8 @@ class Api(SmorestApi):  # type: ignore[misc]
     """
 
     ERROR_SCHEMA = ErrorSchema
+    # Every status is listed by itself: a default would hide those that are not.
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
     def init_app(self, app: Flask, **options: Any) -> None:
         self._undescribed: list[Callable[[], None]] = []
@@ -220,8 +201,22 @@ class Api(SmorestApi):  # type: ignore[misc]
         if self._document is None:
             for describe in self._undescribed:
                 describe()
+            for (schema, *_), name in self.ma_plugin.converter.refs.items():
+                if issubclass(schema, ChangeSchema):
+                    self.spec.components.schemas[name]["minProperties"] = 1
             self._document = strict_json.dumps(self.spec.to_dict())
         return self._document
+
+    def _register_responses(self) -> None:
+        for status in HTTPStatus:
+            if status >= HTTPStatus.BAD_REQUEST:
+                response = {
+                    "description": _DESCRIPTIONS.get(status, f"{status.phrase}."),
+                    "headers": _HEADERS.get(status, {}),
+                    "schema": self.ERROR_SCHEMA,
+                }
+                prepare_response(response, self.spec, self.DEFAULT_RESPONSE_CONTENT_TYPE)
+                self.spec.components.response(status.name, response, lazy=True)
 
     def _register_error_handlers(self) -> None:
         pass

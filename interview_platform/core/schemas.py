@@ -5,10 +5,11 @@ Field names are the wire's and the store's camelCase, so that documents are dump
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 import marshmallow as ma
@@ -23,16 +24,54 @@ from .paging import DEFAULT_LIMIT, MAX_LIMIT
 
 # BSON stores whole numbers of up to 64 bits.
 MAX_INTEGER = 2**63 - 1
+# More digits than any of them has.
+MAX_DIGITS = 20
+
+# The longest timestamp in use has about 35 characters.
+MAX_TIMESTAMP_LENGTH = 64
+
+# The most that an ordinary request's body may hold.
+MAX_BODY_BYTES = 64 * 1024
+
+# How many faults an error lists: more would help nobody.
+MAX_FAULTS = 20
 
 # Names in the time zone database for what is no place: this machine's own, and none at all.
 _NO_TIMEZONES = frozenset({"localtime", "Factory"})
 
 
 class Schema(PlannedSchema):
-    """A schema that refuses what it does not know."""
+    """A schema that refuses unknown fields."""
+
+    MAX_BYTES: ClassVar[int] = MAX_BODY_BYTES
+    """How large a request's body of this form may be."""
 
     class Meta:
         unknown = ma.RAISE
+
+    def _deserialize(self, data: Any, **options: Any) -> Any:
+        return super()._deserialize(self._without_excess(data), **options)
+
+    def _without_excess(self, data: Any) -> Any:
+        """Return `data` with no more unknown fields than an error lists."""
+        if not isinstance(data, Mapping) or len(data) <= len(self.load_fields) + MAX_FAULTS:
+            return data
+        known = {field.data_key or name for name, field in self.load_fields.items()}
+        unknown = islice((name for name in data if name not in known), MAX_FAULTS)
+        kept = known.union(unknown)
+        return {name: value for name, value in data.items() if name in kept}
+
+
+class ChangeSchema(Schema):
+    """The body of a request that changes some fields and leaves the others as they are.
+
+    An empty one is refused, since it changes nothing.
+    """
+
+    @ma.validates_schema
+    def _require_one(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ma.ValidationError("At least one field is required.")
 
 
 def _metadata(description: str, example: Any) -> dict[str, Any]:
@@ -205,8 +244,7 @@ class Number(fields.Integer):
     def _validated(self, value: Any) -> Any:
         # int() would read "7" and True as numbers where JSON has said what they are, and
         # "1_0", "+5" and other scripts' digits where it has not.
-        digits = isinstance(value, str) and value.isascii() and value.isdigit()
-        if isinstance(value, str | bool) and (self.strict or not digits):
+        if isinstance(value, str | bool) and (self.strict or not _is_digits(value)):
             raise self.make_error("invalid", input=value)
         return super()._validated(value)
 
@@ -240,10 +278,20 @@ class Decimal(fields.Float):
 
 
 class Flag(fields.Boolean):
-    """True or false."""
+    """True or false; in a query, where `strict` is false, the words `true` and `false`."""
 
-    def __init__(self, description: str, *, example: bool | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, description: str, *, example: bool | None = None, strict: bool = True, **kwargs: Any
+    ) -> None:
+        self._strict = strict
         super().__init__(metadata=_metadata(description, example), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        if self._strict or value not in ("true", "false"):
+            raise self.make_error("invalid", input=value)
+        return bool(value == "true")
 
 
 class Id(fields.Field[ObjectId]):
@@ -277,6 +325,8 @@ class Timestamp(fields.AwareDateTime):
         return None if value is None else isoformat(value)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
+            raise self.make_error("invalid", input=value, obj_type="datetime")
         try:
             moment = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
         except OverflowError as error:
@@ -297,12 +347,16 @@ class ListOf(fields.List[Any]):
         example: list[Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        self._bounds = validate.Length(min=least or None, max=most)
         super().__init__(
-            inner,
-            validate=validate.Length(min=least or None, max=most),
-            metadata=_metadata(description, example),
-            **kwargs,
+            inner, validate=self._bounds, metadata=_metadata(description, example), **kwargs
         )
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        # Before any item is looked at.
+        if isinstance(value, list):
+            self._bounds(value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Part(PlannedNested):
@@ -326,13 +380,21 @@ class MapOf(fields.Dict):
         example: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        self._bounds = validate.Length(max=most)
         super().__init__(
             keys=fields.String(),
             values=inner,
-            validate=validate.Length(max=most),
+            validate=self._bounds,
             metadata={**_metadata(description, example), "maxProperties": most},
             **kwargs,
         )
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+        # Before any value is looked at.
+        if isinstance(value, dict):
+            self._bounds(value)
+        found = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        return dict(found)
 
 
 class Json(fields.Raw):
@@ -383,6 +445,10 @@ class ErrorSchema(Schema):
         most=128,
         example="5e5f0b0e8d7c4b7e9a0d8f4c1b2a3d4e",
     )
+
+
+def _is_digits(text: str | bool) -> bool:
+    return isinstance(text, str) and len(text) <= MAX_DIGITS and text.isascii() and text.isdigit()
 
 
 def _encodable(text: str) -> bool:

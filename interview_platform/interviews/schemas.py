@@ -9,6 +9,7 @@ from marshmallow import ValidationError, validate, validates_schema
 from ..auth.schemas import UserRefSchema
 from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
 from ..core.schemas import (
+    ChangeSchema,
     Choice,
     Decimal,
     Flag,
@@ -80,7 +81,7 @@ class InterviewCreateSchema(Schema):
     schedule = Part(ScheduleSchema, "When it is to take place.", required=True)
 
 
-class InterviewUpdateSchema(Schema):
+class InterviewUpdateSchema(ChangeSchema):
     interviewerId = interviewer_id_field()
     lotId = lot_id_field(allow_none=True)
     codingTaskId = task_id_field(allow_none=True)
@@ -127,6 +128,9 @@ class ScorecardSchema(Schema):
 
 
 class OutcomeSchema(Schema):
+    # A full scorecard in a script of three bytes a character.
+    MAX_BYTES = 512 * 1024
+
     feedback = Text(
         "What the interviewer has to say, for staff alone.",
         most=MAX_FEEDBACK,

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, validates_schema
 
 from ..candidates.schemas import PlainText, skills_field, tags_field
 from ..core.schemas import (
+    ChangeSchema,
     Choice,
     Decimal,
     Flag,
@@ -69,7 +70,7 @@ class LotCreateSchema(Schema):
     criteria = Part(CriteriaSchema, "Whom the lot looks for.")
 
 
-class LotUpdateSchema(Schema):
+class LotUpdateSchema(ChangeSchema):
     """What is left out stays; criteria are replaced as a whole."""
 
     name = lot_name_field()

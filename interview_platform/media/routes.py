@@ -8,14 +8,30 @@ from bson import ObjectId
 from flask import request
 
 from ..auth.guard import current_actor
-from ..core.http import Blueprint, read_body
+from ..core.http import Blueprint, body_limit
 from ..core.mongo import Document
+from ..core.parsing import read_body
 from . import schemas
 from .reports import RoomReports
 from .service import MediaService
 
 # LiveKit's events take up some hundred bytes.
 MAX_REPORT = 64 * 1024
+_REPORT = {
+    "required": True,
+    **body_limit(MAX_REPORT),
+    "content": {
+        "application/webhook+json": {
+            "schema": {"type": "object", "description": "LiveKit's `WebhookEvent`."},
+            "example": {
+                "event": "room_finished",
+                "id": "EV_sXyNgyvsZdVS",
+                "createdAt": "1772443800",
+                "room": {"name": "Zk3vQ8x1T0mJx9sYw2rB4g"},
+            },
+        }
+    },
+}
 
 
 def media_blueprint(media: MediaService) -> Blueprint:
@@ -49,11 +65,12 @@ def webhooks_blueprint(reports: RoomReports) -> Blueprint:
         "/livekit",
         methods=["POST"],
         errors=[
-            HTTPStatus.BAD_REQUEST,
             HTTPStatus.UNAUTHORIZED,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
         ],
     )
+    @blueprint.doc(requestBody=_REPORT)
     @blueprint.response(200, schemas.ReportedSchema)
     def take_livekit() -> dict[str, bool]:
         """Take an event of LiveKit's, signed in `Authorization` as LiveKit does."""

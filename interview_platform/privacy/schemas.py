@@ -27,6 +27,7 @@ class ExportSchema(Schema):
     knownNetworks = items("Where from they have logged in within the last 90 days.")
     profile = section("The profile, with what staff noted and how far they have come.")
     lots = items("The lots that they are in.")
+    draws = items("Which draws picked them: for which lot, how, when, and with which score.")
     notifications = items("What they were sent, or were to be.")
     interviews = items(
         "Their interviews: what came of each, their consent, the code as it was in the end, "

@@ -248,6 +248,8 @@ def test_only_small_reports_are_read(company: Company, room: VideoRoom) -> None:
         assert send(company, body).status_code == 400, body
     bad = json.dumps({"id": "EV_c", "event": "room_started", "createdAt": str(2**62)})
     assert send(company, bad.encode()).status_code == 400
+    unstorable = json.loads(room.report("track_published")) | {"track": {"source": 2**63}}
+    assert send(company, json.dumps(unstorable).encode()).status_code == 422
     assert room.log == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from interview_platform.candidates.csv_import import MAX_BYTES
-from interview_platform.core.http import MAX_BODY_BYTES
+from interview_platform.core.schemas import MAX_BODY_BYTES
 from tests.live import DEADLINE, WebProcess
 from tests.service import Company
 
