@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -126,7 +128,11 @@ def _realtime_parts(services: Services, authenticator: guard.Authenticator) -> r
 def _allow_origins(app: Flask, settings: Settings) -> None:
     CORS(
         app,
-        origins=list(settings.client_origins),
+        # Not as texts: those with an IPv6 address would be taken for regular expressions.
+        origins=[
+            origin if origin == "*" else re.compile(rf"{re.escape(origin)}\Z")
+            for origin in settings.client_origins
+        ],
         allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
         expose_headers=["X-Request-Id", "Retry-After"],
         max_age=600,

@@ -85,7 +85,9 @@ class WebProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        env = environment(settings, HOST="127.0.0.1", PORT=str(self.port), **env)
+        # The clients of tests say that they come from the service itself.
+        own = {"HOST": "127.0.0.1", "PORT": str(self.port), "PUBLIC_BASE_URL": self.url}
+        env = environment(settings, **{**own, **env})
         self.process = launch(procfile_command("web"), env, log)
         wait_until(self._answers, f"the web process on {self.url}")
 

@@ -25,7 +25,8 @@ class Participant:
 
     def __init__(self, url: str, token: str) -> None:
         self.events: Queue[tuple[str, Any]] = Queue()
-        self._socket = socketio.Client()
+        # No browser, so that it has no origin.
+        self._socket = socketio.Client(websocket_extra_options={"suppress_origin": True})
         self._socket.on("*", self._receive, namespace="/interview")
         self._socket.connect(
             url, namespaces=["/interview"], auth={"token": token}, wait_timeout=WAIT

@@ -14,9 +14,10 @@ from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
+
+from .origins import normalize_origin
 
 Environment = Literal["development", "test", "production"]
 
@@ -64,6 +65,7 @@ class Settings:
     invitation_expires_in: timedelta
     password_reset_expires_in: timedelta
     client_origins: tuple[str, ...]
+    public_base_url: str
     client_link_url: str
     trusted_proxies: int
     sockets_per_address: int
@@ -90,6 +92,15 @@ class Settings:
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def own_origins(self) -> frozenset[str]:
+        """The origins of the service's own pages, whatever host a request claims to be for."""
+        own = {self.public_base_url} if self.public_base_url else set()
+        if self.app_env == "development":
+            hosts = ("127.0.0.1", "localhost", "[::1]")
+            own |= {f"http://{host}{f':{self.port}' * (self.port != 80)}" for host in hosts}
+        return frozenset(own)
 
     @classmethod
     def load(cls) -> Settings:
@@ -149,6 +160,7 @@ class Settings:
             invitation_expires_in=read.duration("INVITATION_EXPIRES_IN", "7d"),
             password_reset_expires_in=read.duration("PASSWORD_RESET_EXPIRES_IN", "1h"),
             client_origins=read.origins("CLIENT_ORIGIN", "http://localhost:3000"),
+            public_base_url=read.base_url("PUBLIC_BASE_URL"),
             client_link_url=read.url(
                 "CLIENT_LINK_URL", "http://localhost:3000/welcome", ("http", "https")
             ),
@@ -295,16 +307,26 @@ class _Reader:
             self.faults.append(f"{name}: must be a number such as +4930123456")
         return value
 
+    def base_url(self, name: str) -> str:
+        value = self.text(name)
+        origin = normalize_origin(value.removesuffix("/"))
+        if value and origin is None:
+            self.faults.append(
+                f"{name}: must be an http or https address without a path, "
+                "such as https://interviews.example.com"
+            )
+        return origin or ""
+
     def origins(self, name: str, default: str) -> tuple[str, ...]:
-        origins = tuple(part.strip().rstrip("/") for part in self.text(name, default).split(","))
-        for origin in origins:
-            parts = urlsplit(origin)
-            plain = parts.scheme in ("http", "https") and parts.netloc and not parts.path
-            if origin != "*" and not plain:
-                self.faults.append(
-                    f"{name}: '{origin}' is not an origin such as https://example.com"
-                )
-        return origins
+        origins = []
+        for part in self.text(name, default).split(","):
+            text = part.strip().rstrip("/")
+            origin = "*" if text == "*" else normalize_origin(text)
+            if origin is None:
+                self.faults.append(f"{name}: '{text}' is not an origin such as https://example.com")
+            else:
+                origins.append(origin)
+        return tuple(origins)
 
 
 def _decoded(value: str, size: int) -> bytes | None:

@@ -74,7 +74,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         app,
         on_failure=failure,
         limits=parts.limits,
-        cors_allowed_origins=list(settings.client_origins),
+        cors_allowed_origins=[*settings.client_origins, *settings.own_origins],
         droppable=DROPPABLE,
     )
     server, connections = socketio.server, Connections()

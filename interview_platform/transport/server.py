@@ -17,6 +17,7 @@ from gevent.pool import Pool
 from socketio.packet import CONNECT_ERROR, DISCONNECT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
+from ..core.origins import normalize_origin
 from ..core.promise import Promise
 from . import Refused
 from .engine import Connection, EngineServer
@@ -339,10 +340,9 @@ def _in_front(server: Server, application: WSGIApplication) -> WSGIApplication:
     return serve
 
 
-def _may_connect(allowed: frozenset[str], origin: str, environ: WSGIEnvironment) -> bool:
-    # Clients that are not browsers name the service itself as their origin.
-    own = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}"
-    return "*" in allowed or origin in allowed or origin == own
+def _may_connect(allowed: frozenset[str], origin: str | None, environ: WSGIEnvironment) -> bool:
+    # Not by the Host header, which is as much the client's word as the origin.
+    return "*" in allowed or (origin is not None and normalize_origin(origin) in allowed)
 
 
 def _leaves(connection: Connection, packet: str) -> bool:

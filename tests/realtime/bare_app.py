@@ -86,7 +86,7 @@ server = SocketIO(
         per_person=int(os.environ.get("PER_PERSON", "10000")),
         events_per_second=int(os.environ.get("EVENTS_PER_SECOND", "10000")),
     ),
-    cors_allowed_origins=["https://app.example"],
+    cors_allowed_origins=["https://app.example", f"http://127.0.0.1:{os.environ['PORT']}"],
     ping_interval=float(os.environ.get("PING_SECONDS", "25")),
     ping_timeout=float(os.environ.get("PING_SECONDS", "20")),
 ).server

@@ -64,22 +64,70 @@ def test_25_what_cannot_be_read_is_refused_in_the_one_shape(
     assert body["requestId"] in web.log.read_text()
 
 
-def test_10_a_host_that_is_only_claimed_makes_no_origin(
-    company: Company, start_web: StartWeb
+LISTED = "http://localhost:3000"
+OWN = "https://interviews.example"
+
+
+@pytest.mark.parametrize(
+    ("env", "taken"),
+    [
+        ({"APP_ENV": "production", "PUBLIC_BASE_URL": "https://Interviews.Example:443/"}, {OWN}),
+        ({"APP_ENV": "production", "PUBLIC_BASE_URL": ""}, set()),
+        (
+            {"APP_ENV": "development", "PUBLIC_BASE_URL": ""},
+            {"http://127.0.0.1:PORT", "http://localhost:PORT", "http://[::1]:PORT"},
+        ),
+    ],
+    ids=["its address is set", "no address is set", "development"],
+)
+def test_10_the_service_s_own_origin_is_a_setting_and_never_the_host_header(
+    company: Company, start_web: StartWeb, env: dict[str, str], taken: set[str]
 ) -> None:
-    web = start_web(TRUSTED_PROXIES="1")
-    claimed = {"Origin": "http://evil.example.com", "X-Forwarded-Host": "evil.example.com"}
-    with pytest.raises(RefusedError):
-        SocketPerson(web.url, company.admin.token, headers=claimed)
+    web = start_web(TRUSTED_PROXIES="1", **env)
+    polling = f"{web.url}/socket.io/?EIO=4&transport=polling"
+    own = f"http://127.0.0.1:{web.port}"
+    taken = {origin.replace("PORT", str(web.port)) for origin in taken} | {LISTED}
+    origins = {
+        *taken,
+        own,
+        OWN,
+        *("http://evil.test", "https://evil.test", "http://evil.test:80", "null", "file://"),
+        *(f"{LISTED}.evil.test", f"{LISTED}@evil.test", f"{LISTED}/", "http://localhost"),
+        *(f"{OWN}/", f"{OWN}:444", "http://interviews.example", f"{OWN}, {LISTED}", "*"),
+        *(f"http://localhost:{web.port + 1}", "http://127.0.0.1", f"https://localhost:{web.port}"),
+    }
+    for origin in origins:
+        host = origin.rpartition("//")[2]
+        for claimed in ({}, {"Host": host}, {"X-Forwarded-Host": host}, {"Forwarded": host}):
+            headers = {**claimed, "Origin": origin, "X-Forwarded-Proto": "https"}
+            answer = requests.get(polling, headers=headers, timeout=5)
+            assert answer.status_code == (200 if origin in taken else 400), (origin, claimed)
+            allowed = answer.headers.get("Access-Control-Allow-Origin")
+            assert allowed == (origin if origin in taken else None)
+        if origin not in taken:
+            with pytest.raises(RefusedError):
+                SocketPerson(web.url, company.admin.token, headers={"Origin": origin})
+    for origin in taken:
+        person = SocketPerson(web.url, company.admin.token, headers={"Origin": origin})
+        assert person.connected
+        person.leave()
+    # As other clients than browsers may spell it.
+    assert requests.get(polling, headers={"Origin": "HTTP://LocalHost:3000"}, timeout=5).ok
 
 
-def test_the_page_of_the_api_names_no_host(settings: Settings) -> None:
+def test_no_answer_names_the_host_of_its_request(settings: Settings) -> None:
     client = create_app(settings).test_client()
-    for path in ("/api/docs", "/api/docs/"):
-        page = client.get(path, headers={"Host": "evil.example.com"})
-        assert page.status_code == 200
-        assert "swagger-ui" in page.text
-        assert "evil" not in page.text
+    for path in (
+        *("/", "/health", "/health/", "/api", "/api/", "/api/docs", "/api/docs/", "/api//docs"),
+        *("/api/docs/index.html", "/api/docs/oauth2-redirect.html", "/api/openapi.json"),
+        *("/api/interviews", "/api/interviews/", "/api/../api/docs"),
+    ):
+        headers = {"Host": "evil.example.com", "X-Forwarded-Host": "evil.example.com"}
+        answer = client.get(path, headers=headers, buffered=True)
+        assert "evil" not in answer.text, path
+        assert "evil" not in str(answer.headers), path
+        assert answer.status_code < 300 or answer.status_code >= 400, path
+    assert "swagger-ui" in client.get("/api/docs").text
 
 
 def test_web_reads_its_address_from_env_file(

@@ -46,6 +46,7 @@ def test_every_fault_is_told_at_once() -> None:
         "JWT_EXPIRES_IN": "soon",
         "BCRYPT_SALT_ROUNDS": "3",
         "CLIENT_ORIGIN": "example.com",
+        "PUBLIC_BASE_URL": "interviews.example.com",
         "CLIENT_LINK_URL": "javascript:alert(1)",
         "TRUSTED_PROXIES": "-1",
         "EMAIL_FROM": "Interviews",
@@ -88,6 +89,46 @@ def test_mail_comes_from_an_address(sender: str) -> None:
 @pytest.mark.parametrize("sender", ["Interviews", "Interviews <>", "a@", "@b", "a b@example.com"])
 def test_what_holds_no_address_is_refused(sender: str) -> None:
     assert faults(EMAIL_FROM=sender) == {"EMAIL_FROM"}
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("https://a.example/", "https://a.example"),
+        ("HTTPS://A.Example:443", "https://a.example"),
+        ("http://a.example:80", "http://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("https://a.example:08443", "https://a.example:8443"),
+        ("http://192.0.2.1:5000", "http://192.0.2.1:5000"),
+        ("http://[2001:DB8:0::1]:5000", "http://[2001:db8::1]:5000"),
+    ],
+)
+def test_origins_have_one_form(text: str, origin: str) -> None:
+    settings = Settings.from_env({"PUBLIC_BASE_URL": text, "CLIENT_ORIGIN": f"{text}, *"})
+    assert settings.public_base_url == origin
+    assert settings.client_origins == (origin, "*")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a.example", "//a.example", "ftp://a.example", "https://", "https:///", "null"),
+        *("https://a.example/app", "https://a.example?x", "https://a.example#x"),
+        *("https://me@a.example", "https://a.example:", "https://a.example:x"),
+        *("https://a.example:65536", "https://a..example", "https://.example", "https://a example"),
+        *(
+            "https://[::1",
+            "https://[::g]",
+            "https://[1]",
+            "https://a\t.example",
+            "https://ä.example",
+        ),
+    ],
+)
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    assert faults(PUBLIC_BASE_URL=text) == {"PUBLIC_BASE_URL"}
+    assert faults(CLIENT_ORIGIN=text) == {"CLIENT_ORIGIN"}
 
 
 @pytest.mark.parametrize("number", ["030123456", "+030123456", "+49", "+49 30 123456", "+1" * 9])
