@@ -24,12 +24,18 @@ def sweep() -> int:
     services = context.services()
     count = services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()
     count += services.audit_chain.sweep()
-    return count + _enqueue(check_audit.__name__, services.audit_check)
+    count += _enqueue(check_audit.__name__, services.audit_check)
+    return count + _enqueue(apply_retention.__name__, services.retention_task)
 
 
 def check_audit() -> bool:
     """Check the audit, once a day."""
     return context.services().audit_check.run()
+
+
+def apply_retention() -> bool:
+    """Remove what was kept for its time, once an hour."""
+    return context.services().retention_task.run()
 
 
 def _enqueue(function: str, task: PeriodicTask) -> int:

@@ -87,7 +87,10 @@ class Settings:
     turn_urls: tuple[str, ...]
     turn_secret: str = field(repr=False)
     telemetry_require_consent: bool
+    log_retention: timedelta
     gaze_retention: timedelta
+    notification_retention: timedelta
+    audit_retention: timedelta
 
     @property
     def production(self) -> bool:
@@ -188,7 +191,10 @@ class Settings:
             turn_urls=read.servers("TURN_URLS", _TURN, "turn:turn.example.com:3478?transport=udp"),
             turn_secret=read.text("TURN_SECRET"),
             telemetry_require_consent=read.flag("TELEMETRY_REQUIRE_CONSENT", "true"),
+            log_retention=read.duration("LOG_RETENTION", "365d"),
             gaze_retention=read.duration("GAZE_RETENTION", "30d"),
+            notification_retention=read.duration("NOTIFICATION_RETENTION", "365d"),
+            audit_retention=read.duration("AUDIT_RETENTION", "730d"),
         )
         read.faults += settings._faults()
         if read.faults:

@@ -96,3 +96,13 @@ def times_of(interview: Document) -> tuple[datetime, datetime] | None:
     schedule = interview.get("schedule") or {}
     start = schedule.get("start")
     return (start, schedule.get("end") or start) if start else None
+
+
+def ended_at(interview: Document) -> datetime:
+    """Return when an interview that is over ended; the best guess for an older document."""
+    ended: datetime | None = interview.get("endedAt") or interview.get("cancelledAt")
+    if ended is not None:
+        return ended
+    times = times_of(interview)
+    made: datetime = interview["_id"].generation_time
+    return max(times[1], made) if times else interview.get("updatedAt") or made

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from bson import ObjectId
 
 from ..core.mongo import Document, Session
 from ..session_log.service import SessionLog
 from .admissions import admissions_of
-from .model import OPEN, Admission, InterviewStatus
+from .model import OPEN, Admission, InterviewStatus, ended_at
 from .presence import Presence
 from .repository import InterviewRepository
 from .sealing import SealingService
@@ -55,6 +58,20 @@ class InterviewData:
         self._presence.forget(interview["_id"])
         self._sealing.seal(interview)
         self._session_log.erase(interview["_id"])
+
+    def over_before(self, moment: datetime) -> Iterator[Document]:
+        """Yield the interviews that ended before `moment` and whose log has its content still."""
+        for status in InterviewStatus:
+            after = None
+            while status not in OPEN and (
+                some := self._interviews.with_log_kept(status, after, moment)
+            ):
+                yield from (each for each in some if ended_at(each) < moment)
+                after = some[-1]["_id"]
+
+    def note_log_expired(self, interview_id: ObjectId) -> None:
+        """Note that the content of a log was erased for its age."""
+        self._interviews.note_log_expired(interview_id)
 
     def erase_outcome(self, interview: Document) -> None:
         """Leave of an interview that is over whose it was and when, not what came of it."""

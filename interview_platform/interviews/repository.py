@@ -52,6 +52,7 @@ _SKELETON = frozenset(
         "endedAt",
         "cancelledAt",
         "sealDueAt",
+        "logExpiredAt",
         "createdBy",
         "createdAt",
         "updatedAt",
@@ -79,6 +80,12 @@ class InterviewRepository(Repository):
             for field in _INDEXED_FILTERS
         ),
         IndexModel([("codingTask", ASCENDING)]),
+        # Only those whose log has its content still.
+        IndexModel(
+            [("status", ASCENDING), ("_id", ASCENDING)],
+            name="log_kept",
+            partialFilterExpression={"logExpiredAt": {"$eq": None}},
+        ),
         # Only those whose log is to be sealed: soon, each is out of it again.
         IndexModel([("sealDueAt", ASCENDING)], name="seal_due", sparse=True),
         IndexModel(
@@ -248,6 +255,22 @@ class InterviewRepository(Repository):
     def note_sealed(self, interview_id: ObjectId) -> None:
         """Note that the interview's log is sealed; again, changes nothing."""
         self._collection.update_one({"_id": interview_id}, {"$unset": {"sealDueAt": ""}})
+
+    def with_log_kept(
+        self, status: InterviewStatus, after: ObjectId | None, before: datetime
+    ) -> list[Document]:
+        """Return a few interviews made before `before` whose log has its content, by id.
+
+        Those in `status`, after the one of id `after`.
+        """
+        ids = {"$lt": ObjectId.from_datetime(before)} | ({"$gt": after} if after else {})
+        query = {"status": status, "logExpiredAt": None, "_id": ids}
+        found = self._collection.find(query).sort("_id", ASCENDING).hint("log_kept")
+        return list(found.limit(_A_FEW))
+
+    def note_log_expired(self, interview_id: ObjectId) -> None:
+        """Note that the interview's log was kept for its time."""
+        self._collection.update_one({"_id": interview_id}, {"$set": {"logExpiredAt": utcnow()}})
 
     def of_candidate(self, candidate_id: ObjectId) -> list[Document]:
         """Return every interview of a candidate, the latest first."""

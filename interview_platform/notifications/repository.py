@@ -16,6 +16,8 @@ CHANNELS = ("email", "sms", "push")
 OPEN = ("pending", "queued")
 STATUSES = (*OPEN, "sent", "failed", "delivered")
 
+_REMOVED_AT_ONCE = 500
+
 
 class NotificationRepository(Repository):
     """Rows are open (`pending`, `queued`) until they are `sent` or `failed`.
@@ -224,6 +226,17 @@ class NotificationRepository(Repository):
         self._collection.delete_many({"user": user_id})
         self._collection.delete_many({"email": {"$eq": email}})
         self._collection.delete_many({"interview": {"$in": list(interview_ids)}})
+
+    def remove_some_before(self, moment: datetime) -> int:
+        """Remove some rows from before `moment` that nobody will deliver any more.
+
+        Returns how many, 0 without any.
+        """
+        # Open rows have `sweepAt`, but for those of an older service, which stay as they are.
+        old = {"createdAt": {"$lt": moment}, "sweepAt": {"$exists": False}}
+        found = self._collection.find(old, {"_id": True}).limit(_REMOVED_AT_ONCE)
+        ids = [row["_id"] for row in found]
+        return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
     def _close(self, match: Document, outcome: dict[str, Any], expires_at: datetime | None) -> bool:
         if expires_at is not None:

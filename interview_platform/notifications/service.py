@@ -191,6 +191,10 @@ class NotificationService:
         """
         self._repository.remove(user_id, email, interview_ids)
 
+    def remove_some_before(self, moment: datetime) -> int:
+        """Remove some of what was asked for before `moment` and is closed; 0 at the end."""
+        return self._repository.remove_some_before(moment)
+
     def dispatch(self, notification_ids: Sequence[ObjectId]) -> None:
         """Have the worker deliver notifications whose transaction is committed.
 

@@ -1,1 +1,1 @@
-"""What is kept of a person: told to them, and erased."""
+"""What is kept of a person: told to them, erased, and removed by its age."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from bson import ObjectId
 
@@ -26,6 +27,10 @@ class TelemetryData:
             if "samples" in bucket:
                 bucket["samples"] = unpack(bucket["samples"])
             yield bucket
+
+    def remove_some_before(self, moment: datetime) -> int:
+        """Remove some of what was measured before `moment`; returns how much, 0 at the end."""
+        return self._gaze.remove_some_before(moment)
 
     def erase(self, interview_id: ObjectId) -> None:
         """Remove what was measured, then what the candidate agreed to."""

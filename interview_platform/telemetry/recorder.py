@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -85,8 +84,7 @@ class _Watch:
 class GazeRecorder:
     """Without `require_consent`, gaze is collected until the candidate says no.
 
-    Its thread starts with the first event; under gevent it is a greenlet. Buckets are
-    kept for the time of `retention`.
+    Its thread starts with the first event; under gevent it is a greenlet.
     """
 
     def __init__(
@@ -96,13 +94,11 @@ class GazeRecorder:
         session_log: SessionLog,
         *,
         require_consent: bool,
-        retention: timedelta,
     ) -> None:
         self._gaze = gaze
         self._consents = consents
         self._log = session_log
         self._require_consent = require_consent
-        self._retention = retention
         self._watches: dict[ObjectId, _Watch] = {}
         self._unended: dict[Promise[int], ObjectId] = {}
         self._waiting = 0
@@ -332,7 +328,6 @@ class GazeRecorder:
     def _document(self, bucket: Bucket, summary: Summary) -> Document:
         samples = bucket.samples
         packed = pack(samples)
-        now = utcnow()
         return {
             "_id": ObjectId(),
             "interview": bucket.interview_id,
@@ -344,8 +339,7 @@ class GazeRecorder:
             "samples": packed.content,
             "digest": packed.digest,
             "summary": summary.document,
-            "createdAt": now,
-            "expireAt": now + self._retention,
+            "createdAt": utcnow(),
         }
 
     def _write(self, bucket: Bucket, document: Document) -> None:

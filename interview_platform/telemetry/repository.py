@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
+from pymongo.errors import OperationFailure
 
 from ..core.mongo import Document, Repository, Session
 
 # How many buckets are read at once.
 _READ_AT_ONCE = 50
+_REMOVED_AT_ONCE = 200
 
 
 class ConsentRepository(Repository):
@@ -57,7 +60,6 @@ class GazeRepository(Repository):
         IndexModel([("interview", ASCENDING), ("from", ASCENDING)]),
         # What has come in lately, in whichever interview.
         IndexModel([("to", ASCENDING)]),
-        IndexModel([("expireAt", ASCENDING)], expireAfterSeconds=0),
     )
     VALIDATOR = {
         "bsonType": "object",
@@ -71,9 +73,15 @@ class GazeRepository(Repository):
             "samples": {"bsonType": "binData"},
             "digest": {"bsonType": "string"},
             "summary": {"bsonType": "object"},
-            "expireAt": {"bsonType": "date"},
         },
     }
+
+    def upgrade(self) -> None:
+        """Leave the removal of old buckets to the worker, which counts and logs it."""
+        for name, index in self._collection.index_information().items():
+            if index["key"] == [("expireAt", ASCENDING)]:
+                with suppress(OperationFailure):  # another release phase was faster
+                    self._collection.drop_index(name)
 
     def add(self, buckets: Sequence[Document]) -> None:
         self._collection.insert_many(buckets, ordered=False)
@@ -98,6 +106,14 @@ class GazeRepository(Repository):
     def remove(self, interview_id: ObjectId) -> None:
         """Remove an interview's buckets."""
         self._collection.delete_many({"interview": interview_id})
+
+    def remove_some_before(self, moment: datetime) -> int:
+        """Remove some of the buckets stored before `moment`; returns how many, 0 without any."""
+        # Older services have no other time in common.
+        old = {"_id": {"$lt": ObjectId.from_datetime(moment)}}
+        found = self._collection.find(old, {"_id": True}).sort("_id", ASCENDING)
+        ids = [bucket["_id"] for bucket in found.limit(_REMOVED_AT_ONCE)]
+        return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
     def summaries(self, interview_id: ObjectId) -> list[Document]:
         """Return the summaries of an interview's buckets, in no order."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .services import Services
+from .upkeep import Services
 
 __all__ = ["Services"]

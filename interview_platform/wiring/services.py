@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 
 from ..audit.chain import AuditChain
 from ..audit.service import Audit
 from ..auth.accounts import AccountLinks, AccountService, Recipients
-from ..auth.personal import AccountData
 from ..auth.ports import SessionEnds
 from ..auth.rotation import RefreshChain
 from ..auth.service import AuthService
@@ -18,7 +16,6 @@ from ..auth.throttle import Throttle
 from ..candidates.imports import CandidateImport
 from ..candidates.service import CandidateService
 from ..coding_tasks.service import CodingTaskService
-from ..core.periodic import PeriodicTask
 from ..core.signing import Signer
 from ..core.workpool import Workpool
 from ..dashboards.service import DashboardService
@@ -31,7 +28,6 @@ from ..interviews.details import InterviewDetails
 from ..interviews.figures import InterviewFigures
 from ..interviews.lifecycle import LifeCycleService
 from ..interviews.notices import Notices
-from ..interviews.personal import InterviewData
 from ..interviews.presence import Presence
 from ..interviews.rooms import InterviewRooms
 from ..interviews.scheduling import SchedulingService
@@ -46,11 +42,8 @@ from ..media.reports import RoomReports
 from ..media.service import MediaService
 from ..notifications.model import Channel
 from ..notifications.service import NotificationService
-from ..privacy.erasure import ErasureService
-from ..privacy.export import ExportService
 from ..session_log.sealing import LogSealing
 from ..session_log.service import SessionLog
-from ..telemetry.personal import TelemetryData
 from ..telemetry.service import AttentionService, ConsentService, GazeRecorder
 from ..timeline.record import RecordService
 from ..timeline.service import TimelineService
@@ -59,11 +52,10 @@ from .repositories import Repositories
 
 ATTENTION_THREADS = 1
 ATTENTION_QUEUE = 32
-AUDIT_CHECKED_EVERY = timedelta(days=1)
 
 
-class Services(Repositories):
-    """All that the web process and the jobs call."""
+class DomainServices(Repositories):
+    """What the service is for."""
 
     @cached_property
     def audit(self) -> Audit:
@@ -82,12 +74,6 @@ class Services(Repositories):
             self.audit_heads,
             self.signer,
             self.settings.retired_public_keys,
-        )
-
-    @cached_property
-    def audit_check(self) -> PeriodicTask:
-        return PeriodicTask(
-            self.periodic_task_records, "audit-check", AUDIT_CHECKED_EVERY, self.audit_chain.report
         )
 
     @cached_property
@@ -160,7 +146,6 @@ class Services(Repositories):
             self.consents,
             self.session_log,
             require_consent=self.settings.telemetry_require_consent,
-            retention=self.settings.gaze_retention,
         )
 
     @cached_property
@@ -377,49 +362,3 @@ class Services(Repositories):
     @cached_property
     def shared_dashboard(self) -> SharedDashboard:
         return SharedDashboard(self.dashboard, self.redis)
-
-    @cached_property
-    def account_data(self) -> AccountData:
-        return AccountData(self.users, self.sessions, self.one_time_tokens, self.throttle)
-
-    @cached_property
-    def interview_data(self) -> InterviewData:
-        return InterviewData(
-            self.interview_documents, self.sealing, self.session_log, self.presence
-        )
-
-    @cached_property
-    def telemetry_data(self) -> TelemetryData:
-        return TelemetryData(self.gaze_buckets, self.consent_records)
-
-    @cached_property
-    def personal_export(self) -> ExportService:
-        return ExportService(
-            self.accounts,
-            self.account_data,
-            self.candidates,
-            self.lots,
-            self.draws,
-            self.notifications,
-            self.interview_data,
-            self.session_log,
-            self.editor,
-            self.telemetry_data,
-            self.audit,
-        )
-
-    @cached_property
-    def erasure(self) -> ErasureService:
-        return ErasureService(
-            self.store,
-            self.accounts,
-            self.account_data,
-            self.candidates,
-            self.lots,
-            self.notifications,
-            self.interview_data,
-            self.editor,
-            self.telemetry_data,
-            self.audit,
-            self.media_rooms.forget,
-        )

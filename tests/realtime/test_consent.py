@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -222,7 +221,6 @@ def deaf(services: Services) -> Iterator[GazeRecorder]:
         services.consents,
         services.session_log,
         require_consent=True,
-        retention=timedelta(days=1),
     )
     yield opened
     opened.close()
