@@ -22,6 +22,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from ..core.broadcast import Message
+from .recent_moves import RecentMoves
 from .rooms import Publish, interview_of, room_of
 from .seats import LIFETIME, Seat, Seats, participants
 
@@ -65,6 +66,8 @@ class Presence:
         # Of the rooms with sockets here: who else was there, and what was told last.
         self._others: dict[ObjectId, list[Seat]] = {}
         self._told: dict[ObjectId, Participants] = {}
+        # What was heard of sockets in rooms, which Redis may not have yet.
+        self._news = RecentMoves(LIFETIME)
         self._next_beat = 0.0
         self._away_since: float | None = None
 
@@ -95,6 +98,28 @@ class Presence:
             if not seats:
                 del self._own[interview_id]
             self._unsettle(interview_id)
+
+    def note_joined(self, interview_id: ObjectId, socket_id: str) -> None:
+        """Note that a socket of any process has joined, before Redis tells; never waits."""
+        self._news.put(interview_id, socket_id, joined=True)
+
+    def note_left(self, interview_id: ObjectId, socket_id: str) -> None:
+        """Note that a socket of any process has left, before Redis tells; never waits."""
+        self._news.put(interview_id, socket_id, joined=False)
+
+    def has_joined(self, interview_id: ObjectId, socket_id: str) -> bool:
+        """Tell whether a socket of any process is in the room, and not waiting for it.
+
+        By what this process knows, which has to have sockets in the room; asks nobody.
+        """
+        own = self._own.get(interview_id, {}).get(socket_id)
+        if own is not None:
+            return not own.waiting
+        news = self._news.get(interview_id, socket_id)
+        if news is not None:
+            return news
+        others = self._others.get(interview_id, ())
+        return any(seat.socket_id == socket_id and not seat.waiting for seat in others)
 
     def hear(self, message: Message) -> None:
         """Take the hint `CHANGED` that was said in a room; never waits."""
@@ -152,9 +177,12 @@ class Presence:
         if self._away_since is None:
             try:
                 taken = self._seats.read(interview_ids)
-                return {interview_id: kept.others for interview_id, kept in taken.items()}
             except RedisError as error:
                 self._lost(error)
+            else:
+                others = {interview_id: kept.others for interview_id, kept in taken.items()}
+                self._others.update((each, others[each]) for each in others if each in self._own)
+                return others
         return self._others
 
     # Under the lock:

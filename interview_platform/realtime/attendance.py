@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from bson import ObjectId
 from msgspec import Meta, Struct
 
+from ..core.broadcast import Message
 from ..core.clock import utcnow
 from ..core.errors import Forbidden, NotFound, ServiceError
 from ..core.promise import Promise
@@ -18,6 +19,7 @@ from ..interviews.presence import Presence, Seat
 from ..interviews.rooms import socket_room_of, waiting_room_of
 from ..telemetry.service import Consent, ConsentService
 from .acknowledgements import Acknowledgement
+from .awareness import AwarenessRelay
 from .connections import Connection, Connections, Membership, Waiting
 from .editing import Editing
 from .events import RoomEvent
@@ -68,6 +70,7 @@ class Attendance:
         hosts: Hosts,
         proceedings: Proceedings,
         editing: Editing,
+        awareness: AwarenessRelay,
         missed: Missed,
         admission: AdmissionService,
         observing: Observing,
@@ -79,11 +82,14 @@ class Attendance:
         self._hosts = hosts
         self._proceedings = proceedings
         self._editing = editing
+        self._awareness = awareness
         self._missed = missed
         self._admission = admission
         self._observing = observing
         self._consents = consents
         self._presence = presence
+        rooms.on("userJoined", self._hear_joined)
+        rooms.on("userLeft", self._hear_left)
 
     def handlers(self) -> Handlers:
         return {
@@ -256,6 +262,7 @@ class Attendance:
             former = connection.joined.get(key)
             state = self._editing.state(membership, event.sv)
             if former:
+                membership.awareness = former.awareness
                 self._rooms.leave(connection, former.rooms)
             connection.joined[key] = membership
             self._rooms.enter(connection, membership.rooms)
@@ -287,6 +294,19 @@ class Attendance:
             **answer,
             participants=self._presence.participants(interview_id),
         )
+
+    def _hear_joined(self, message: Message) -> None:
+        self._rooms.pass_on(message)
+        if hosted := self._hosts.of_room(message.room):
+            socket_id = message.data["socketId"]
+            self._presence.note_joined(hosted.interview_id, socket_id)
+            here = self._connections.get(socket_id) is not None
+            self._awareness.send_standing(hosted, socket_id, here=here)
+
+    def _hear_left(self, message: Message) -> None:
+        self._rooms.pass_on(message)
+        if hosted := self._hosts.of_room(message.room):
+            self._presence.note_left(hosted.interview_id, message.data["socketId"])
 
     def _let_go(self, interview_id: ObjectId, own: str) -> None:
         self._rooms.forget(own)

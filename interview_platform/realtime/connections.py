@@ -59,7 +59,8 @@ class Connection:
 class Membership:
     """A socket's place in an interview: the rooms that it is in, and how it takes part.
 
-    `shown` is what an editor without Yjs has before it.
+    `shown` is what an editor without Yjs has before it, `awareness` the last state that the
+    socket has sent of its cursor, None where it has none.
     """
 
     connection: Connection
@@ -68,6 +69,7 @@ class Membership:
     yjs: bool = False
     follows: bool = False
     shown: Shown | None = None
+    awareness: Any = None
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ..core.clock import milliseconds, utcnow
+from ..core.errors import NotFound
 from ..interviews.presence import Presence
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import acknowledge
@@ -135,9 +136,11 @@ class Conversation:
 
     def _signal(self, membership: Membership, event: Signal) -> Answer:
         hosted, to = membership.hosted, event.to
+        socket_id = membership.connection.socket_id
+        if to and (to == socket_id or not self._presence.has_joined(hosted.interview_id, to)):
+            raise NotFound("Nobody else is in the room by this socket")
         kept = {"signal": event.kind, "to": to or "room"}
         entry = self._proceedings.note(membership, "webrtc", kept)
-        socket_id = membership.connection.socket_id
         data = {"socketId": socket_id, "payload": event.payload}
         room = socket_room_of(hosted.interview_id, to) if to else hosted.room
         self._rooms.say(room, "signal", data, skip=socket_id)

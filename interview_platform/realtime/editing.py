@@ -27,7 +27,7 @@ from ..session_log.service import Entry, SessionLog
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Membership
 from .conversation import Language
-from .events import RoomEvent, bound_json
+from .events import RoomEvent
 from .handlers import Handlers, RoomHandler
 from .hosted import Hosted
 from .hosting import Hosts
@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 EDIT = "code:edit"
 
 MAX_SNAPSHOT = 1024 * 1024
-MAX_AWARENESS_BYTES = 8 * 1024
 SNAPSHOTS_A_SECOND = 10
 
 # Beyond these a snapshot is worked in on a thread, so that nobody else waits: in characters,
@@ -58,16 +57,6 @@ class CodeUpdate(RoomEvent):
     def __post_init__(self) -> None:
         if (self.codeSnapshot is None) == (self.update is None):
             raise ValueError("codeSnapshot: either this or update is needed")
-
-
-class Awareness(RoomEvent):
-    state: Any
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.state, bytes):
-            bound_json("state", self.state, MAX_AWARENESS_BYTES)
-        elif len(self.state) > MAX_AWARENESS_BYTES:
-            raise ValueError(f"state: at most {MAX_AWARENESS_BYTES} bytes")
 
 
 class ChangeLanguage(RoomEvent):
@@ -99,7 +88,6 @@ class Editing:
     def handlers(self) -> Handlers:
         return {
             "codeUpdate": RoomHandler(CodeUpdate, self._update),
-            "awareness": RoomHandler(Awareness, self._awareness),
             "language": RoomHandler(ChangeLanguage, self._language),
         }
 
@@ -254,17 +242,6 @@ class Editing:
         except Exception:
             replica.in_doubt = True
             raise
-
-    def _awareness(self, membership: Membership, event: Awareness) -> Acknowledgement:
-        connection = membership.connection
-        data = {
-            "socketId": connection.socket_id,
-            "userId": str(connection.actor.user_id),
-            "state": event.state,
-        }
-        room = membership.hosted.room
-        self._rooms.say(room, "awareness", data, skip=connection.socket_id)
-        return {"ok": True}
 
     def _language(self, membership: Membership, event: ChangeLanguage) -> Any:
         return self._proceedings.tell(

@@ -63,6 +63,10 @@ class Rooms:
             if interview_id := interview_of(room):
                 _remove(self._following, interview_id, connection)
 
+    def members(self, room: str) -> list[Connection]:
+        """Return the sockets of this process that are in `room`."""
+        return list(self._members.get(room, {}).values())
+
     def follow(self, connection: Connection, interview_id: ObjectId) -> None:
         """Tell the socket positions and ids of the interview's log; never waits."""
         self._following.setdefault(interview_id, {})[connection.socket_id] = connection

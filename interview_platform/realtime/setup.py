@@ -26,6 +26,7 @@ from ..transport.limits import Limits
 from ..transport.server import SocketIO
 from .acknowledgements import failure
 from .attendance import Attendance
+from .awareness import AwarenessRelay
 from .connections import Connection, Connections
 from .conversation import Conversation
 from .editing import Editing
@@ -103,12 +104,14 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         gaze=parts.gaze,
         broadcaster=broadcaster,
     )
+    awareness = AwarenessRelay(rooms)
     attendance = Attendance(
         connections=connections,
         rooms=rooms,
         hosts=hosts,
         proceedings=proceedings,
         editing=editing,
+        awareness=awareness,
         missed=Missed(session_log, rooms, tail),
         admission=parts.admission,
         observing=observing,
@@ -153,6 +156,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
                 attendance.handlers(),
                 moderation.handlers(),
                 editing.handlers(),
+                awareness.handlers(),
                 Conversation(proceedings, rooms, parts.presence).handlers(),
                 observing.handlers(),
                 renewal.handlers(),

@@ -31,7 +31,8 @@ def test_who_waits_hears_and_says_nothing_until_the_start(connect: Connect, ahea
     wait_for(cleo, ahead)
     here = {"interviewId": ahead.id}
     assert ida.call("chatMessage", {**here, "message": "among ourselves"})["ok"]
-    assert ida.call("signal", {**here, "payload": 1, "to": cleo.id})["ok"]
+    refused = ida.call("signal", {**here, "payload": 1, "to": cleo.id})
+    assert refused["error"]["code"] == "not_found"
     for event, payload in (("signal", {"payload": 1}), ("chatMessage", {"message": "hello"})):
         assert cleo.call(event, {**here, **payload})["error"]["code"] == "forbidden"
     ahead.start()
