@@ -3,10 +3,7 @@
 import gc
 import os
 import signal
-from contextlib import suppress
-from socket import SHUT_RD
 from typing import Any
-from weakref import WeakSet
 
 import gevent
 from dotenv import load_dotenv
@@ -37,8 +34,6 @@ graceful_timeout = 8
 # a thousand connections, 100 ms.
 _COLLECT_EVERY = (2_000, 10, 100)
 
-_idle: "WeakSet[Any]" = WeakSet()
-
 
 def post_worker_init(worker: Any) -> None:
     # All that a process consists of stays: walking it again and again would hold up everybody.
@@ -48,8 +43,7 @@ def post_worker_init(worker: Any) -> None:
     draining = worker.wsgi.extensions["draining"]
 
     def drain() -> None:
-        for connection in _idle:
-            _stop_reading(connection)
+        worker.connections.stop_idle()
         draining.begin()
 
     def on_term(signum: int, frame: Any) -> None:
@@ -59,25 +53,7 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, on_term)
 
 
-def pre_request(worker: Any, request: Any) -> None:
-    _idle.discard(request.unreader.sock)
-
-
-def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
-    if worker.alive:
-        _idle.add(request.unreader.sock)
-    else:
-        _stop_reading(request.unreader.sock)
-
-
 def worker_exit(arbiter: Any, worker: Any) -> None:
     # The last connection may have ended before what it leaves behind is written.
     if worker.booted:
         worker.wsgi.extensions["draining"].begin()
-
-
-def _stop_reading(connection: Any) -> None:
-    """Have gunicorn close the connection, but for a request that has arrived already."""
-    with suppress(OSError):
-        # gevent's own shutdown would have gunicorn log an error for each reader it wakes.
-        connection._sock.shutdown(SHUT_RD)

@@ -43,7 +43,7 @@ Requests and answers are JSON. Values are of the type that a field declares: `tr
 are the only booleans, in queries too, and a number in quotes is text. Unknown fields are refused.
 
 Each request body states how much it may hold, as `x-maxBytes`. Some statuses may answer any
-request, since they are about HTTP itself: 400, 405, 414, 417, 431 and 501.
+request, since they are about HTTP itself: 400, 405, 408, 414, 417, 429, 431 and 501.
 """
 
 
@@ -52,6 +52,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.load()
     service_logging.configure(settings.log_level, json_lines=settings.production)
     app = Flask("smart-interview", static_folder=None)
+    # For `core/gunicorn`, which makes the application first and listens then.
+    app.config["CONNECTIONS_PER_ADDRESS"] = settings.connections_per_address
+    app.config["TRUSTED_PROXIES"] = settings.trusted_proxies
     services = Services(settings)
     tokens = Tokens(app, settings)
     authenticator = guard.Authenticator(tokens, services.auth)

@@ -34,6 +34,14 @@ class BadRequest(ServiceError):
     code = "bad_request"
 
 
+class RequestTimeout(ServiceError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "request_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The request took too long to arrive")
+
+
 class Unauthorized(ServiceError):
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"

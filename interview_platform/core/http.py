@@ -38,6 +38,8 @@ _ANY_REQUEST = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.REQUEST_URI_TOO_LONG,
         HTTPStatus.EXPECTATION_FAILED,
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -52,6 +54,7 @@ _DESCRIPTIONS = {
     HTTPStatus.FORBIDDEN: "The caller's role does not permit this.",
     HTTPStatus.NOT_FOUND: "There is no such thing, or the caller may not know of it.",
     HTTPStatus.METHOD_NOT_ALLOWED: "The path exists, but not with this method.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request took too long to arrive.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is longer than 8,190 bytes.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Some fields are not valid; `errors` names them.",

@@ -68,6 +68,7 @@ class Settings:
     public_base_url: str
     client_link_url: str
     trusted_proxies: int
+    connections_per_address: int
     sockets_per_address: int
     sockets_per_person: int
     events_per_second: int
@@ -144,6 +145,7 @@ class Settings:
             read.choice("APP_ENV", "development", ("development", "test", "production")),
         )
         data_dir = Path(read.text("DATA_DIR", "./var"))
+        sockets_per_address = read.integer("SOCKETS_PER_ADDRESS", 100, 1, 1_000_000)
         settings = cls(
             app_env=app_env,
             host=read.text("HOST", "127.0.0.1"),
@@ -168,7 +170,10 @@ class Settings:
                 "CLIENT_LINK_URL", "http://localhost:3000/welcome", ("http", "https")
             ),
             trusted_proxies=read.integer("TRUSTED_PROXIES", 0, 0, 10),
-            sockets_per_address=read.integer("SOCKETS_PER_ADDRESS", 100, 1, 1_000_000),
+            connections_per_address=read.integer(
+                "CONNECTIONS_PER_ADDRESS", 5 * sockets_per_address, 1, 5_000_000
+            ),
+            sockets_per_address=sockets_per_address,
             sockets_per_person=read.integer("SOCKETS_PER_PERSON", 20, 1, 1_000_000),
             events_per_second=read.integer("EVENTS_PER_SECOND", 200, 1, 1_000_000),
             metrics_token=read.text("METRICS_TOKEN"),

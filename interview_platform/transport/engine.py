@@ -16,6 +16,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, Packet
 from engineio.socket import Socket
 from gevent.event import Event
 
+from ..core.errors import RequestTimeout
 from .incoming import Incoming
 from .limits import Allowance, Limits
 from .outbox import BATCH_BYTES, Outbox
@@ -142,7 +143,10 @@ class Connection(Socket):  # type: ignore[misc]
         if size > self.server.max_http_buffer_size:
             raise ContentTooLongError
         try:
-            parts = environ["wsgi.input"].read(size).decode().split("\x1e")
+            body = environ["wsgi.input"].read(size)
+            if len(body) < size:
+                raise ValueError("not as long as announced")
+            parts = body.decode().split("\x1e")
             if len(parts) > MAX_PACKETS_POSTED:
                 raise ValueError("too many packets")
             self._is_handling = True
@@ -150,7 +154,7 @@ class Connection(Socket):  # type: ignore[misc]
                 if self.closed:
                     break
                 self.receive(part)
-        except ValueError as error:
+        except (ValueError, RequestTimeout) as error:
             raise EngineIOError from error
         finally:
             self._is_handling = False

@@ -19,6 +19,7 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
+from ..core.connections import Client
 from ..core.ratelimit import Bucket
 
 if TYPE_CHECKING:
@@ -339,6 +340,7 @@ def _request(environ: WSGIEnvironment) -> Request:
 
 def _socket_of(environ: WSGIEnvironment) -> Any:
     if "gunicorn.socket" in environ:
-        return environ["gunicorn.socket"]
+        client = environ["gunicorn.socket"]
+        return client.socket if isinstance(client, Client) else client
     # pywsgi gives a request that asks for an upgrade the buffered reader of its socket.
     return environ["wsgi.input"].raw._sock

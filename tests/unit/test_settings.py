@@ -84,6 +84,13 @@ def test_what_cannot_name_a_database_is_refused(name: str) -> None:
     assert faults(MONGO_DB_NAME=name) == {"MONGO_DB_NAME"}
 
 
+def test_an_address_may_have_more_connections_than_sockets() -> None:
+    assert Settings.from_env({}).connections_per_address == 500
+    more = {"SOCKETS_PER_ADDRESS": "1000"}
+    assert Settings.from_env(more).connections_per_address == 5_000
+    assert Settings.from_env({**more, "CONNECTIONS_PER_ADDRESS": "9"}).connections_per_address == 9
+
+
 @pytest.mark.parametrize("sender", ["a@example.com", "Interviews <a@example.com>"])
 def test_mail_comes_from_an_address(sender: str) -> None:
     assert Settings.from_env({"EMAIL_FROM": sender}).email_from == sender
