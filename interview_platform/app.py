@@ -125,6 +125,7 @@ def _realtime_parts(services: Services, authenticator: guard.Authenticator) -> r
         consents=services.consents,
         gaze=services.gaze,
         dashboard=services.shared_dashboard,
+        media=services.media_participants,
     )
 
 

@@ -24,7 +24,7 @@ def prepare() -> None:
     """Build what jobs use, so that the first of them need not wait and several may ask at once."""
     built = services()
     _ = built.channels, built.notifications, built.sealing, built.erasure
-    _ = built.audit_chain, built.audit_check, built.retention_task
+    _ = built.audit_chain, built.audit_check, built.retention_task, built.media_participants
     try:
         mongo.answers(built.store)
     except PyMongoError as error:

@@ -17,7 +17,8 @@ WORKS_FOR = timedelta(hours=6)
 
 def sweep() -> int:
     """Enqueue notifications that were left behind, seal logs that are due, end erasures, chain
-    audit entries, and enqueue the periodic tasks that are due.
+    audit entries, enqueue the periodic tasks that are due, and remove from video rooms who may
+    not be there any more.
 
     Returns how many.
     """
@@ -25,7 +26,14 @@ def sweep() -> int:
     count = services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()
     count += services.audit_chain.sweep()
     count += _enqueue(check_audit.__name__, services.audit_check)
-    return count + _enqueue(apply_retention.__name__, services.retention_task)
+    count += _enqueue(apply_retention.__name__, services.retention_task)
+    # The last, since it waits for another server.
+    return count + services.media_participants.sweep()
+
+
+def remove_participants() -> int:
+    """Remove from video rooms who was shown out just now."""
+    return context.services().media_participants.remove_due()
 
 
 def check_audit() -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from base64 import b64encode
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import jwt
 import msgspec
@@ -24,6 +24,8 @@ from ..core.errors import BadRequest, Unauthorized
 # What clocks may differ by, and how long after its signature an event is taken at most.
 LEEWAY = timedelta(minutes=1)
 MAX_AGE = timedelta(minutes=10)
+# How long a call to the server's API may be on its way.
+CALL_LENGTH = timedelta(minutes=1)
 
 
 class Participant(Struct, rename="camel"):
@@ -103,16 +105,12 @@ class LiveKit:
             "canUpdateOwnMetadata": False,
             "roomAdmin": manages,
         }
-        claims = {
-            "iss": self._key,
-            "sub": identity,
-            "name": name,
-            "nbf": utcnow(),
-            "exp": expires_at,
-            "metadata": orjson.dumps({"role": role}).decode(),
-            "video": grants,
-        }
-        return jwt.encode(claims, self._secret, algorithm="HS256")
+        metadata = orjson.dumps({"role": role}).decode()
+        return self._sign(grants, expires_at, sub=identity, name=name, metadata=metadata)
+
+    def admin_token(self, room: str) -> str:
+        """Return a token for one call of the server's API about the participants of a room."""
+        return self._sign({"room": room, "roomAdmin": True}, utcnow() + CALL_LENGTH)
 
     def report(self, signature: str, body: bytes) -> RoomReport:
         """Return what the server reports in `body`, which `signature` must be made for.
@@ -126,6 +124,10 @@ class LiveKit:
             return msgspec.json.decode(body, type=RoomReport, strict=False)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadRequest("Not an event of LiveKit's") from error
+
+    def _sign(self, grants: dict[str, Any], expires_at: datetime, **claims: str) -> str:
+        made = {"iss": self._key, "nbf": utcnow(), "exp": expires_at, "video": grants, **claims}
+        return jwt.encode(made, self._secret, algorithm="HS256")
 
     def _check(self, signature: str, body: bytes) -> None:
         try:

@@ -35,7 +35,9 @@ class MediaTokenSchema(Schema):
         "P2P: what RTCPeerConnection takes; empty where no servers are configured.",
         most=MAX_SERVERS,
     )
-    expiresAt = Timestamp("Until when it lets somebody in; ask again then.")
+    expiresAt = Timestamp(
+        "Until when it lets somebody connect; ask again for each new connection after that."
+    )
 
 
 class ReportedSchema(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -45,6 +45,7 @@ class ExportService:
         editor: EditorService,
         telemetry: TelemetryData,
         audit: Audit,
+        media_tokens_of: Callable[[ObjectId], list[Document]],
     ) -> None:
         self._accounts = accounts
         self._account_data = account_data
@@ -57,6 +58,7 @@ class ExportService:
         self._editor = editor
         self._telemetry = telemetry
         self._audit = audit
+        self._media_tokens_of = media_tokens_of
 
     def of(self, actor: Actor) -> Iterator[bytes]:
         """Return the JSON of all that is kept of the caller, in pieces. Raises `NotFound`."""
@@ -76,6 +78,7 @@ class ExportService:
                 "draws": [_plain(draw) for draw in self._draws.picking(profile["_id"])],
                 "notifications": map(_plain, self._notifications.sent_to(user_id, email)),
                 "interviews": self._told(user_id, interviews),
+                "mediaTokens": self._media_tokens_of(user_id),
                 "audit": (_deed(user_id, entry) for entry in self._audit.of(user_id)),
             }
         )

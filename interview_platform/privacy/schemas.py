@@ -33,6 +33,7 @@ class ExportSchema(Schema):
         "Their interviews: what came of each, their consent, the code as it was in the end, "
         "what was measured of their gaze, and what the log has of them."
     )
+    mediaTokens = items("Tokens for picture and sound of the last days: for which room, and when.")
     audit = items("What they did, and what others did to their account.")
 
 

@@ -18,6 +18,7 @@ from ..interviews.admission import AdmissionService
 from ..interviews.model import InterviewRef
 from ..interviews.presence import Presence
 from ..interviews.rooms import CLOSE, socket_room_of, waiting_room_of
+from ..media.participants import MediaParticipants
 from .acknowledgements import acknowledge
 from .attendance import Attendance
 from .connections import Connection, Connections, Membership
@@ -56,6 +57,7 @@ class Moderation:
         proceedings: Proceedings,
         admission: AdmissionService,
         presence: Presence,
+        media: MediaParticipants,
     ) -> None:
         self._connections = connections
         self._rooms = rooms
@@ -63,6 +65,7 @@ class Moderation:
         self._proceedings = proceedings
         self._admission = admission
         self._presence = presence
+        self._media = media
         rooms.on(CLOSE, self._close)
         rooms.on(REMOVE, self._remove_here)
 
@@ -113,6 +116,7 @@ class Moderation:
             raise NotFound("Nobody is here by this socket")
         if person.role == Role.ADMIN and membership.connection.actor.role is not Role.ADMIN:
             raise Forbidden("Only an admin removes an admin")
+        self._media.remove_person(interview_id, ObjectId(person.user_id))
         entry = self._proceedings.note(
             membership,
             "system",

@@ -20,6 +20,7 @@ from ..interviews.admission import AdmissionService
 from ..interviews.presence import CHANGED as PRESENCE_CHANGED
 from ..interviews.presence import Presence
 from ..interviews.rooms import CHANGED
+from ..media.participants import MediaParticipants
 from ..session_log.service import SessionLog
 from ..telemetry.service import ConsentService, GazeRecorder
 from ..transport.limits import Limits
@@ -66,6 +67,7 @@ class Parts:
     consents: ConsentService
     gaze: GazeRecorder
     dashboard: SharedDashboard
+    media: MediaParticipants
 
 
 def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
@@ -126,6 +128,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         proceedings=proceedings,
         admission=parts.admission,
         presence=parts.presence,
+        media=parts.media,
     )
 
     def disconnect(connection: Connection) -> None:

@@ -17,7 +17,11 @@ from ..core.periodic import PeriodicTaskRepository
 from ..editor.repository import CodeDocumentRepository, KeyframeRepository
 from ..interviews.repository import InterviewRepository
 from ..lots.repository import DrawRepository, LotRepository
-from ..media.repository import MediaRoomRepository, WebhookEventRepository
+from ..media.repository import (
+    MediaParticipantRepository,
+    MediaRoomRepository,
+    WebhookEventRepository,
+)
 from ..notifications.repository import NotificationRepository
 from ..session_log.repository import SessionLogRepository
 from ..telemetry.repository import ConsentRepository, GazeRepository
@@ -100,6 +104,10 @@ class Repositories(Infrastructure):
         return MediaRoomRepository(self.store)
 
     @cached_property
+    def media_participant_records(self) -> MediaParticipantRepository:
+        return MediaParticipantRepository(self.store)
+
+    @cached_property
     def webhook_events(self) -> WebhookEventRepository:
         return WebhookEventRepository(self.store)
 
@@ -134,6 +142,7 @@ class Repositories(Infrastructure):
             self.code_keyframes,
             self.consent_records,
             self.media_rooms,
+            self.media_participant_records,
             self.webhook_events,
             self.gaze_buckets,
         )

@@ -38,7 +38,9 @@ from ..lots.drawing import DrawService
 from ..lots.service import LotService
 from ..media.ice import IceServers
 from ..media.livekit import LiveKit
+from ..media.participants import MediaParticipants
 from ..media.reports import RoomReports
+from ..media.room_service import RoomService
 from ..media.service import MediaService
 from ..notifications.model import Channel
 from ..notifications.service import NotificationService
@@ -333,7 +335,24 @@ class DomainServices(Repositories):
     def media(self) -> MediaService:
         settings = self.settings
         ice = IceServers(settings.stun_urls, settings.turn_urls, settings.turn_secret)
-        return MediaService(self.admission, self.interviews, self.media_rooms, self.livekit, ice)
+        return MediaService(
+            self.admission,
+            self.interviews,
+            self.media_rooms,
+            self.media_participants,
+            self.livekit,
+            ice,
+        )
+
+    @cached_property
+    def media_participants(self) -> MediaParticipants:
+        return MediaParticipants(
+            self.media_participant_records,
+            RoomService(self.livekit) if self.livekit else None,
+            self.auth,
+            self.admission,
+            self.queue,
+        )
 
     @cached_property
     def room_reports(self) -> RoomReports:

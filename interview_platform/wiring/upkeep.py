@@ -55,6 +55,7 @@ class Services(DomainServices):
             self.editor,
             self.telemetry_data,
             self.audit,
+            self.media_participants.tokens_of,
         )
 
     @cached_property
@@ -94,5 +95,5 @@ class Services(DomainServices):
             self.editor,
             self.telemetry_data,
             self.audit,
-            self.media_rooms.forget,
+            self.media.forget_room,
         )
