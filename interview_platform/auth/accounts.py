@@ -10,6 +10,7 @@ from typing import Literal
 from bson import ObjectId
 
 from ..audit.service import Audit
+from ..core.addresses import deliverable_email
 from ..core.clock import utcnow
 from ..core.errors import Conflict, NotFound
 from ..core.locks import LockRepository
@@ -267,7 +268,7 @@ def _recipient(user: Document | None) -> Recipient | None:
     return Recipient(
         id=user["_id"],
         name=user["name"],
-        email=user["email"],
+        email=deliverable_email(user["email"]),
         phone=user.get("phone"),
         timezone=user.get("timezone") or "UTC",
         channel=user.get("notificationChannel") or "email",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from ..core.addresses import normalize_email
+from ..core.addresses import canonical_email, email_forms, lower_email
 from ..core.clock import EPOCH, utcnow
 from ..core.errors import Conflict
 from ..core.mongo import Document, Repository, Session
@@ -28,6 +30,9 @@ _IDENTITY = {"user": True, "role": True, "name": True, "expiresAt": True}
 _SESSION_TIMES = {"_id": False, "createdAt": True, "rotatedAt": True, "expiresAt": True}
 _LINK_TIMES = {"_id": False, "purpose": True, "createdAt": True, "expiresAt": True}
 _ERASURE_DUE = "erasure_due"
+_UPGRADED_AT_ONCE = 1000
+
+log = logging.getLogger(__name__)
 
 
 class UserRepository(Repository):
@@ -50,12 +55,43 @@ class UserRepository(Repository):
     }
 
     def upgrade(self) -> None:
-        """Bring e-mail addresses and states of older documents into today's form."""
+        """Bring e-mail addresses and states of older documents into today's form.
+
+        Accounts whose addresses come to one mailbox keep them as they are: which of them is
+        its owner's, nobody can tell from here. They are named in the log, by their ids.
+        """
         self._collection.update_many({"status": None}, {"$set": {"status": UserStatus.ACTIVE}})
+        strays: dict[str, list[Document]] = {}
         for user in self._collection.find({}, {"email": True}, batch_size=1000):
-            normal = normalize_email(user["email"])
-            if normal != user["email"]:
-                self._collection.update_one({"_id": user["_id"]}, {"$set": {"email": normal}})
+            kept = _form_to_keep(user["email"])
+            if kept != user["email"]:
+                strays.setdefault(kept, []).append(user)
+        known = self._ids_by_email(strays)
+        for kept, users in strays.items():
+            ids = [*known.get(kept, ()), *(user["_id"] for user in users)]
+            if len(ids) > 1 or not self._readdress(users[0], kept):
+                log.warning(
+                    "accounts %s share one mailbox; their addresses stay as they are",
+                    ", ".join(map(str, ids)),
+                )
+
+    def _ids_by_email(self, emails: Iterable[str]) -> dict[str, list[ObjectId]]:
+        ids: dict[str, list[ObjectId]] = {}
+        rest = iter(emails)
+        while some := list(islice(rest, _UPGRADED_AT_ONCE)):
+            for user in self._collection.find({"email": {"$in": some}}, {"email": True}):
+                ids.setdefault(user["email"], []).append(user["_id"])
+        return ids
+
+    def _readdress(self, user: Document, email: str) -> bool:
+        """Give an account the form `email` of its address; False where another has it by now."""
+        try:
+            self._collection.update_one(
+                {"_id": user["_id"], "email": user["email"]}, {"$set": {"email": email}}
+            )
+        except DuplicateKeyError:
+            return False
+        return True
 
     def add(self, user: Document, session: Session | None = None) -> Document:
         """Insert `user` with its times; raises `Conflict` for an e-mail that is known."""
@@ -84,6 +120,17 @@ class UserRepository(Repository):
     def of_role(self, role: Role) -> Iterator[Document]:
         """Yield every account of a role."""
         yield from self._collection.find({"role": role}, _PUBLIC, batch_size=1000)
+
+    def kept_email(self, address: str) -> str:
+        """Return the form of `address` that an account is kept under; else the canonical form.
+
+        An account with exactly this spelling comes first. See `email_forms`.
+        """
+        forms = email_forms(address)
+        if len(forms) == 1:
+            return forms[0]
+        found = self.known_emails(forms)
+        return next((form for form in forms if form in found), forms[-1])
 
     def by_email(self, email: str) -> Document | None:
         return self._collection.find_one({"email": {"$eq": email}}, _PUBLIC)
@@ -350,3 +397,10 @@ class OneTimeTokenRepository(Repository):
     def _live(self, token_hash: str, session: Session | None = None) -> Document | None:
         found = self._collection.find_one({"hash": {"$eq": token_hash}}, session=session)
         return found if found and found["expiresAt"] > utcnow() else None
+
+
+def _form_to_keep(address: str) -> str:
+    try:
+        return canonical_email(address)
+    except ValueError:
+        return lower_email(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.schemas import (
+    AccountEmail,
     ChangeSchema,
     Choice,
     Email,
@@ -79,7 +80,7 @@ class RegisteredSchema(Schema):
 
 
 class LoginSchema(Schema):
-    email = Email("The account's e-mail address.", required=True)
+    email = AccountEmail("The account's e-mail address.", required=True)
     password = Password("The account's password.", required=True)
 
 
@@ -106,7 +107,7 @@ class ChangePasswordSchema(Schema):
 
 
 class ForgotPasswordSchema(Schema):
-    email = Email("The account's e-mail address.", required=True)
+    email = AccountEmail("The account's e-mail address.", required=True)
 
 
 class AcceptedSchema(Schema):

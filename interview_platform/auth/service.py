@@ -116,8 +116,10 @@ class AuthService:
     def login(self, email: str, password: str, address: str) -> Grant:
         """Open a session; an invited account becomes active by that.
 
-        Raises `Unauthorized`, `TooManyRequests` or `Unavailable`.
+        `email` is the address as it was typed. Raises `Unauthorized`, `TooManyRequests` or
+        `Unavailable`.
         """
+        email = self._users.kept_email(email)
         self._throttle.attempt(email, address)
         if is_node_default(password):
             self._refuse_default(email, address)
@@ -222,11 +224,12 @@ class AuthService:
         return self._open_session(user, renewed) or self._refuse()
 
     def forgot_password(self, email: str, address: str) -> None:
-        """Have a reset link sent to `email`, if an account has it.
+        """Have a reset link sent to `email`, as it was typed, if an account has it.
 
         Whether one has is looked up when the mail is made, so that this takes the same
         time and the same steps for a known address and an unknown one.
         """
+        email = self._users.kept_email(email)
         if not self._throttle.mail(email, address):
             return
         kept = self._outbox.request(

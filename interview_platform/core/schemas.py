@@ -5,6 +5,7 @@ Field names are the wire's and the store's camelCase, so that documents are dump
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -17,10 +18,11 @@ import phonenumbers
 from bson import ObjectId
 from marshmallow import fields, validate
 
-from .addresses import normalize_email
+from .addresses import canonical_email
 from .clock import isoformat
 from .dumping import PlannedNested, PlannedSchema
 from .paging import DEFAULT_LIMIT, MAX_LIMIT
+from .text import is_visible
 
 # BSON stores whole numbers of up to 64 bits.
 MAX_INTEGER = 2**63 - 1
@@ -145,15 +147,32 @@ class Password(fields.String):
         return text
 
 
-class Email(Text):
-    """An e-mail address, trimmed and in lower case, which is how addresses are compared.
+class AccountEmail(Text):
+    """The e-mail address of an account that exists, trimmed; `addresses` finds its form.
 
-    One that case-folding would make another address of is refused: mail to `straße@` and to
-    `strasse@` goes to two mailboxes, which must not share an account.
+    Older accounts have addresses that no account is made with today.
+    """
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        kwargs.setdefault("example", "ada@example.com")
+        check = validate.Regexp(".+@.+", error="Not a valid email address.")
+        super().__init__(description, most=254, validate=[check], **kwargs)
+
+
+class Email(Text):
+    """An e-mail address, brought into the form in which it is kept and compared.
+
+    Addresses with more than one spelling are refused: mail to `straße@` and to `strasse@`
+    goes to two mailboxes, which must not share an account, and mail to `"ada"@` and to
+    `ada@` to one, which must not have two.
     """
 
     default_error_messages = {
-        "fold": "Only the letters A to Z can be taken in upper case, and no ß or the like."
+        "domain": "The part behind the @ is not the name of a domain.",
+        "fold": "Only the letters A to Z can be taken in upper case, and no ß or the like.",
+        "form": "Before the @ letters must be in their ordinary form, not full-width or the like.",
+        "invisible": "Before the @ there must be no invisible characters.",
+        "quoted": "The part before the @ must not be in quotation marks.",
     }
 
     def __init__(self, description: str, **kwargs: Any) -> None:
@@ -161,10 +180,21 @@ class Email(Text):
         super().__init__(description, most=254, validate=[validate.Email()], **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        text = normalize_email(super()._deserialize(value, attr, data, **kwargs))
-        if text != text.casefold():
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            address = canonical_email(text)
+        except ValueError as error:
+            raise self.make_error("domain") from error
+        local = address.rpartition("@")[0]
+        if not is_visible(local):
+            raise self.make_error("invisible")
+        if local.startswith('"'):
+            raise self.make_error("quoted")
+        if local != local.casefold():
             raise self.make_error("fold")
-        return text
+        if local != unicodedata.normalize("NFKC", local):
+            raise self.make_error("form")
+        return address
 
 
 class Phone(Text):

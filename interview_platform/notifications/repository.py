@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
 from ..core.clock import utcnow
-from ..core.mongo import Document, Repository, Session
+from ..core.mongo import Document, Repository, Session, Store
 
 CHANNELS = ("email", "sms", "push")
 OPEN = ("pending", "queued")
 STATUSES = (*OPEN, "sent", "failed", "delivered")
 
 _REMOVED_AT_ONCE = 500
+
+
+class Accounts(Protocol):
+    """The accounts behind addresses; `auth` implements it."""
+
+    def kept_email(self, address: str) -> str:
+        """Return the form of `address` that an account is kept under; else the canonical form."""
 
 
 class NotificationRepository(Repository):
@@ -49,6 +56,17 @@ class NotificationRepository(Repository):
             "expiresAt": {"bsonType": "date"},
         },
     }
+
+    def __init__(self, store: Store, accounts: Accounts) -> None:
+        super().__init__(store)
+        self._accounts = accounts
+
+    def upgrade(self) -> None:
+        """Bring rows to an address alone under the form of it that its account has by now."""
+        for row in self._collection.find({"email": {"$gt": ""}}, {"email": True}):
+            kept = self._accounts.kept_email(row["email"])
+            if kept != row["email"]:
+                self._collection.update_one({"_id": row["_id"]}, {"$set": {"email": kept}})
 
     def add(self, row: Document, *, sweep_at: datetime, session: Session | None) -> ObjectId:
         """Insert `row` as pending and return its id.

@@ -19,6 +19,7 @@ from ..auth.accounts import AccountChange, AccountService
 from ..auth.model import Actor
 from ..auth.personal import AccountData
 from ..candidates.service import CandidateService
+from ..core.addresses import email_forms
 from ..core.errors import Conflict, Invalid, NotFound, ServiceError
 from ..core.mongo import Document, Session, Store, transaction
 from ..editor.service import EditorService
@@ -73,7 +74,7 @@ class ErasureService:
             user = self._accounts.book([user_id], session).get(user_id)
             if user is None:
                 raise NotFound
-            if confirmed != user["email"]:
+            if user["email"] not in email_forms(confirmed):
                 raise Invalid({"confirm": ["Not the candidate's e-mail address."]})
             if user.get("erasure"):
                 return user, None

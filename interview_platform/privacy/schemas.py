@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.schemas import Email, Json, ListOf, Schema, Timestamp
+from ..core.schemas import AccountEmail, Json, ListOf, Schema, Timestamp
 
 # What a section's items hold is as it is kept, so only their number and their size are told.
 MAX_ITEM_BYTES = 16 * 1024 * 1024
@@ -38,6 +38,6 @@ class ExportSchema(Schema):
 
 
 class ErasureSchema(Schema):
-    confirm = Email(
+    confirm = AccountEmail(
         "The candidate's e-mail address, so that nobody is erased by mistake.", required=True
     )

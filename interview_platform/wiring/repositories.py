@@ -65,7 +65,7 @@ class Repositories(Infrastructure):
 
     @cached_property
     def outbox(self) -> NotificationRepository:
-        return NotificationRepository(self.store)
+        return NotificationRepository(self.store, self.users)
 
     @cached_property
     def session_events(self) -> SessionLogRepository:

@@ -149,6 +149,16 @@ def local_time(moment: str, zone: str) -> str:
     return f"{local:%H:%M}"
 
 
+def test_a_domain_in_other_letters_is_written_to_in_ascii(
+    company: Company, sendgrid: Provider
+) -> None:
+    invited = {"name": "Zoë", "email": "zoe@bücher.example"}
+    assert company.admin.post("/api/admin/candidates", invited).status_code == 201
+    text = mail_text(sendgrid, "zoe@xn--bcher-kva.example")
+    assert link_of(text)["purpose"] == "invitation"
+    assert sendgrid.faults == []
+
+
 def test_the_password_of_the_tests_is_no_default(company: Company) -> None:
     body = {"name": "Invited Two", "email": "two@example.com"}
     company.admin.post("/api/admin/candidates", body)
