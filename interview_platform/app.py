@@ -43,7 +43,8 @@ Requests and answers are JSON. Values are of the type that a field declares: `tr
 are the only booleans, in queries too, and a number in quotes is text. Unknown fields are refused.
 
 Each request body states how much it may hold, as `x-maxBytes`. Some statuses may answer any
-request, since they are about HTTP itself: 400, 405, 408, 414, 417, 429, 431 and 501.
+request, since they are about HTTP itself: 400, 405, 408, 414, 417, 429, 431 and 501. Requests
+beyond what one person may send get 429, with the seconds to wait in `Retry-After`.
 """
 
 
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics = Metrics()
 
     http.install(app)
-    guard.install(app, authenticator)
+    guard.install(app, authenticator, services.request_limit)
     metrics.observe(app)
     _allow_origins(app, settings)
     app.extensions["services"] = services

@@ -33,6 +33,7 @@ def make_settings(mongo_uri: str, database: str, redis_url: str, **overrides: st
         "JWT_SECRET": "a secret of the tests, which is long enough to be taken",
         "SIGNING_KEY": "c2lnbnMgcmVjb3JkcyBvZiB0aGUgdGVzdHMgYWxvbmU=",
         "BCRYPT_SALT_ROUNDS": "4",
+        "REQUESTS_PER_SECOND": "1000000",
         **overrides,
     }
     return Settings.from_env(environ)

@@ -8,7 +8,9 @@ from http import HTTPStatus
 from flask import Flask, current_app, g, request
 
 from ..core.errors import Forbidden, Unauthorized
-from .model import Actor, Role
+from ..core.http import request_cost
+from ..core.ratelimit import RateLimit
+from .model import Actor, Claims, Role
 from .policy import RULES
 from .service import AuthService
 from .tokens import Tokens
@@ -23,8 +25,16 @@ class Authenticator:
 
     def bearer(self, token: str) -> tuple[Actor, datetime]:
         """Return who bears the access token, and when it ends. Raises `Unauthorized`."""
-        claims = self._tokens.verify(token)
-        return self._auth.identify(claims), claims.expires_at
+        claims = self.verify(token)
+        return self.identify(claims), claims.expires_at
+
+    def verify(self, token: str) -> Claims:
+        """Return what an access token claims; its session may have ended. Raises `Unauthorized`."""
+        return self._tokens.verify(token)
+
+    def identify(self, claims: Claims) -> Actor:
+        """Return whose session it is. Raises `Unauthorized` after its end."""
+        return self._auth.identify(claims)
 
 
 def refusals(endpoint: str) -> set[HTTPStatus]:
@@ -32,13 +42,18 @@ def refusals(endpoint: str) -> set[HTTPStatus]:
     rule = RULES[endpoint]
     if rule.public:
         return set()
+    found = {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
     everybody = all(rule.reach(role) for role in Role)
-    return {HTTPStatus.UNAUTHORIZED} | (set() if everybody else {HTTPStatus.FORBIDDEN})
+    return found if everybody else found | {HTTPStatus.FORBIDDEN}
 
 
-def install(app: Flask, authenticator: Authenticator) -> None:
-    """Put every request of `app` through the policy, and refuse what it does not list."""
+def install(app: Flask, authenticator: Authenticator, limit: RateLimit) -> None:
+    """Put every request of `app` through the policy, and refuse what it does not list.
+
+    `limit` bounds the requests of each person.
+    """
     app.extensions["authenticator"] = authenticator
+    app.extensions["request_limit"] = limit
     app.before_request(_authorize)
 
 
@@ -51,11 +66,25 @@ def _authorize() -> None:
         raise Forbidden("Not allowed")
     if rule.public:
         return
-    g.actor = optional_actor()
-    if g.actor is None:
-        raise Unauthorized
+    g.actor = _actor_within_limit()
     if rule.reach(g.actor.role) is None:
         raise Forbidden
+
+
+def _actor_within_limit() -> Actor:
+    """Return who is calling. Raises `Unauthorized`, or `TooManyRequests` beyond the limit."""
+    token = _bearer_token()
+    if not token:
+        raise Unauthorized
+    authenticator: Authenticator = current_app.extensions["authenticator"]
+    limit: RateLimit = current_app.extensions["request_limit"]
+    claims, cost = authenticator.verify(token), request_cost()
+    holder = str(claims.user_id)
+    # Before the store is asked; but only a session that lives takes of what a person may send.
+    limit.check(holder, cost)
+    actor = authenticator.identify(claims)
+    limit.take(holder, cost)
+    return actor
 
 
 def check_rules(app: Flask) -> None:

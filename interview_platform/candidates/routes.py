@@ -93,6 +93,7 @@ def candidates_blueprint(candidates: CandidateService, imports: CandidateImport)
     @blueprint.route(
         "/import",
         methods=["POST"],
+        cost=20,
         errors=[
             HTTPStatus.LENGTH_REQUIRED,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

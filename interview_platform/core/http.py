@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import flask_smorest
 from bson import ObjectId
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Api as SmorestApi
 from flask_smorest.utils import prepare_response
@@ -80,6 +80,9 @@ _HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
 }
 
+# A request costs one more for each so many bytes of its body.
+COSTLY_BYTES = 8 * 1024
+
 # How many may wait for the OpenAPI document while it is written.
 MAX_WAITING_READERS = 100
 
@@ -97,18 +100,22 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """A blueprint whose routes list every error that they may answer with.
 
     What follows from a route's form lists itself: faults in its body, its query and its
-    ids, and what the access rules ask. `errors` adds what its own rules refuse.
+    ids, and what the access rules ask. `errors` adds what its own rules refuse. `cost` says
+    how many plain requests it counts for where a person's requests are limited.
     """
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def route(self, rule: str, *, errors: Iterable[HTTPStatus] = (), **options: Any) -> Any:
+    def route(
+        self, rule: str, *, errors: Iterable[HTTPStatus] = (), cost: int = 1, **options: Any
+    ) -> Any:
         register = super().route(rule, **options)
 
         def decorator(view: Any) -> Any:
             path = (self.url_prefix or "") + rule
             own = {*errors} | ({HTTPStatus.NOT_FOUND} if "<" in path else set())
             view._apidoc = {**getattr(view, "_apidoc", {}), "errors": own}
+            view.cost = cost
             return register(view)
 
         return decorator
@@ -143,6 +150,15 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                     },
                 }
         super().register_views_in_doc(api, app, spec, **options)
+
+
+def request_cost() -> int:
+    """Return how many plain requests the one at hand counts for, by its operation and size."""
+    cost: int = getattr(current_app.view_functions[request.endpoint or ""], "cost", 1)
+    length = request.content_length
+    if length is None:
+        length = MAX_BODY_BYTES if "HTTP_TRANSFER_ENCODING" in request.environ else 0
+    return cost + min(length, MAX_BODY_BYTES) // COSTLY_BYTES
 
 
 def body_limit(most: int) -> dict[str, Any]:

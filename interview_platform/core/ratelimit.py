@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from collections.abc import Mapping
+from threading import Thread
 from time import monotonic
 
 from redis import Redis
+from redis.exceptions import RedisError
+
+from .errors import TooManyRequests
 
 OWN_SHARE = 0.25
 """What share of a rate a process leaves to a holder without asking the others."""
@@ -14,6 +21,10 @@ FORGOTTEN_AFTER = 60
 """Seconds that Redis keeps a sum to which nothing is added."""
 
 _TOLD_AT_ONCE = 200
+
+SHARE_EVERY = 1.0  # seconds
+
+log = logging.getLogger(__name__)
 
 
 class Bucket:
@@ -47,6 +58,10 @@ class Bucket:
         self._full_at = full_at
         return True
 
+    def wait(self, amount: float = 1.0) -> float:
+        """Return the seconds until `amount` tokens are there, 0 if they are; takes none."""
+        return max(0.0, amount - self.level) / self.rate
+
     def owe(self, amount: float) -> float:
         """Take `amount` tokens, there or not; returns the seconds until none are owed."""
         now, full_at = monotonic(), self._full_at
@@ -67,19 +82,26 @@ class SharedBucket(Bucket):
     def __init__(self, rate: float, burst: float) -> None:
         super().__init__(rate, burst)
         self._whole_rate = rate
-        self._asked = 0
+        self._asked = 0.0
         self._counted_at = self._heard_at = monotonic()
         # What was asked for in all processes together when last heard of.
         self._sum: int | None = None
 
     def take(self, amount: float = 1.0) -> bool:
-        self._asked += 1
+        self._asked += amount
         return super().take(amount)
 
+    def wait(self, amount: float = 1.0) -> float:
+        seconds = super().wait(amount)
+        if seconds:
+            # Refused, which is asking too.
+            self._asked += amount
+        return seconds
+
     def count(self) -> int:
-        """Return how often was asked since the last count, if it is worth telling."""
+        """Return how much was asked for since the last count, if it is worth telling."""
         now = monotonic()
-        asked, self._asked = self._asked, 0
+        asked, self._asked = round(self._asked), 0.0
         seconds, self._counted_at = now - self._counted_at, now
         if asked > self._whole_rate * OWN_SHARE * seconds:
             return asked
@@ -102,6 +124,69 @@ class SharedBucket(Bucket):
         missing = self.burst - self.level
         self.rate = rate
         self._full_at = monotonic() + missing / rate
+
+
+class RateLimit:
+    """Lets each holder take `rate` tokens a second over all processes, `burst` of them at once.
+
+    While Redis is away each process keeps to what it knows.
+    """
+
+    def __init__(self, redis: Redis, name: str, *, rate: float, burst: float) -> None:
+        self._redis = redis
+        self._name = name
+        self._rate = rate
+        self._burst = burst
+        self._buckets: dict[str, SharedBucket] = {}
+        self._sharing = False
+        self._away = False
+
+    def check(self, holder: str, amount: float = 1.0) -> None:
+        """Raise `TooManyRequests` where `take` would. Takes nothing."""
+        bucket = self._buckets.get(holder)
+        if bucket and (seconds := bucket.wait(min(amount, self._burst))):
+            raise _too_many(seconds)
+
+    def take(self, holder: str, amount: float = 1.0) -> None:
+        """Take `amount` tokens, or `burst` where that is less; never waits.
+
+        Raises `TooManyRequests`, which says when they will be there, and takes none then.
+        """
+        bucket = self._buckets.get(holder)
+        if bucket is None:
+            bucket = self._buckets[holder] = SharedBucket(self._rate, self._burst)
+            self._start()
+        amount = min(amount, self._burst)
+        if not bucket.take(amount):
+            raise _too_many(bucket.wait(amount))
+
+    def _start(self) -> None:
+        if not self._sharing:
+            self._sharing = True
+            Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def _run(self) -> None:
+        """Share what was asked for, as long as anybody has asked lately."""
+        while self._buckets:
+            time.sleep(SHARE_EVERY)
+            for holder, bucket in list(self._buckets.items()):
+                if bucket.full:
+                    del self._buckets[holder]
+            try:
+                share(self._redis, self._name, self._buckets.copy())
+            except RedisError as error:
+                if not self._away:
+                    log.warning("%s: each process limits alone: %s", self._name, error)
+                self._away = True
+            except Exception:
+                log.exception("%s: not shared between processes", self._name)
+            else:
+                self._away = False
+        self._sharing = False
+
+
+def _too_many(seconds: float) -> TooManyRequests:
+    return TooManyRequests(math.ceil(seconds) or 1, "Too many requests, try again later")
 
 
 def share(redis: Redis, name: str, buckets: Mapping[str, SharedBucket]) -> None:

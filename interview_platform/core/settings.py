@@ -72,6 +72,7 @@ class Settings:
     sockets_per_address: int
     sockets_per_person: int
     events_per_second: int
+    requests_per_second: int
     metrics_token: str = field(repr=False)
     sendgrid_api_key: str = field(repr=False)
     email_from: str
@@ -176,6 +177,7 @@ class Settings:
             sockets_per_address=sockets_per_address,
             sockets_per_person=read.integer("SOCKETS_PER_PERSON", 20, 1, 1_000_000),
             events_per_second=read.integer("EVENTS_PER_SECOND", 200, 1, 1_000_000),
+            requests_per_second=read.integer("REQUESTS_PER_SECOND", 100, 1, 1_000_000),
             metrics_token=read.text("METRICS_TOKEN"),
             sendgrid_api_key=read.text("SENDGRID_API_KEY"),
             email_from=read.sender("EMAIL_FROM"),

@@ -75,7 +75,7 @@ def lots_blueprint(lots: LotService, draws: DrawService) -> Blueprint:
         """Take a candidate out of a lot; if shortlisted and in no other, they are unassigned."""
         lots.remove_candidate(current_actor(), lot_id, candidate_id)
 
-    @blueprint.route("/<id:lot_id>/draw", methods=["POST"], errors=[HTTPStatus.CONFLICT])
+    @blueprint.route("/<id:lot_id>/draw", methods=["POST"], cost=10, errors=[HTTPStatus.CONFLICT])
     @blueprint.arguments(schemas.DrawRequestSchema)
     @blueprint.response(200, schemas.DrawEnvelope)
     def draw(body: Body, lot_id: ObjectId) -> Body:

@@ -23,7 +23,9 @@ def privacy_blueprint(export: ExportService, erasure: ErasureService) -> Bluepri
         description="What is kept of a person: told, and erased.",
     )
 
-    @blueprint.route("/candidates/me/export", methods=["GET"], errors=[HTTPStatus.NOT_FOUND])
+    @blueprint.route(
+        "/candidates/me/export", methods=["GET"], cost=20, errors=[HTTPStatus.NOT_FOUND]
+    )
     @blueprint.response(200, ExportSchema)
     def export_own() -> Response:
         """Download all that is kept of the caller."""
@@ -31,7 +33,10 @@ def privacy_blueprint(export: ExportService, erasure: ErasureService) -> Bluepri
         return Response(export.of(current_actor()), mimetype="application/json", headers=headers)
 
     @blueprint.route(
-        "/admin/candidates/<id:candidate_id>/erase", methods=["POST"], errors=[HTTPStatus.CONFLICT]
+        "/admin/candidates/<id:candidate_id>/erase",
+        methods=["POST"],
+        cost=10,
+        errors=[HTTPStatus.CONFLICT],
     )
     @blueprint.arguments(ErasureSchema)
     @blueprint.response(204)

@@ -24,7 +24,7 @@ def attention_blueprint(report: Callable[[Actor, ObjectId], Body]) -> Blueprint:
         description="The candidate's attention, as far as they let it be measured.",
     )
 
-    @blueprint.route("/<id:interview_id>/attention", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/attention", methods=["GET"], cost=5)
     @blueprint.response(200, schemas.AttentionSchema)
     def get(interview_id: ObjectId) -> Body:
         """Return the attention over an interview's live time."""

@@ -24,13 +24,15 @@ def record_blueprint(record: RecordService) -> Blueprint:
         description="The record of an interview, and the proof that it is whole.",
     )
 
-    @blueprint.route("/<id:interview_id>/receipt", methods=["GET"], errors=[HTTPStatus.CONFLICT])
+    @blueprint.route(
+        "/<id:interview_id>/receipt", methods=["GET"], cost=5, errors=[HTTPStatus.CONFLICT]
+    )
     @blueprint.response(200, ReceiptAnswerSchema)
     def receipt(interview_id: ObjectId) -> dict[str, Any]:
         """Return the signed receipt of an interview that is over."""
         return {"receipt": record.receipt(current_actor(), interview_id)}
 
-    @blueprint.route("/<id:interview_id>/export", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/export", methods=["GET"], cost=20)
     @blueprint.response(200, {"type": "string"}, content_type=NDJSON)
     def export(interview_id: ObjectId) -> Response:
         """Return the whole record of an interview, a line an entry."""

@@ -27,7 +27,7 @@ def timeline_blueprint(timeline: TimelineService) -> Blueprint:
         description="An interview, played back.",
     )
 
-    @blueprint.route("/<id:interview_id>/timeline", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/timeline", methods=["GET"], cost=10)
     @blueprint.arguments(schemas.TimelineQuery, location="query")
     @blueprint.response(200, {"type": "string"}, content_type=NDJSON)
     def list_events(query: Body, interview_id: ObjectId) -> Response:
@@ -36,21 +36,21 @@ def timeline_blueprint(timeline: TimelineService) -> Blueprint:
         lines = timeline.events(current_actor(), interview_id, **query, types=types)
         return Response(lines, mimetype=NDJSON)
 
-    @blueprint.route("/<id:interview_id>/code", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/code", methods=["GET"], cost=2)
     @blueprint.arguments(schemas.CodeQuery, location="query")
     @blueprint.response(200, schemas.CodeSchema)
     def get_code(query: Body, interview_id: ObjectId) -> Body:
         """Return the code with its language and cursors at a moment."""
         return timeline.code(current_actor(), interview_id, **query)
 
-    @blueprint.route("/<id:interview_id>/code/diff", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/code/diff", methods=["GET"], cost=10)
     @blueprint.arguments(schemas.DiffQuery, location="query")
     @blueprint.response(200, schemas.DiffSchema)
     def get_diff(query: Body, interview_id: ObjectId) -> Body:
         """Return how the code changed between two moments."""
         return timeline.diff(current_actor(), interview_id, **query)
 
-    @blueprint.route("/<id:interview_id>/code/stats", methods=["GET"])
+    @blueprint.route("/<id:interview_id>/code/stats", methods=["GET"], cost=5)
     @blueprint.response(200, schemas.StatsSchema)
     def get_stats(interview_id: ObjectId) -> Body:
         """Return who typed how much, pastes, idle stretches and runs."""

@@ -16,6 +16,7 @@ from ..auth.throttle import Throttle
 from ..candidates.imports import CandidateImport
 from ..candidates.service import CandidateService
 from ..coding_tasks.service import CodingTaskService
+from ..core.ratelimit import RateLimit
 from ..core.signing import Signer
 from ..core.workpool import Workpool
 from ..dashboards.service import DashboardService
@@ -49,7 +50,7 @@ from ..session_log.service import SessionLog
 from ..telemetry.service import AttentionService, ConsentService, GazeRecorder
 from ..timeline.record import RecordService
 from ..timeline.service import TimelineService
-from ..transport.limits import Limits
+from ..transport.limits import AT_ONCE, Limits
 from .repositories import Repositories
 
 ATTENTION_THREADS = 1
@@ -261,6 +262,11 @@ class DomainServices(Repositories):
             per_person=settings.sockets_per_person,
             events_per_second=settings.events_per_second,
         )
+
+    @cached_property
+    def request_limit(self) -> RateLimit:
+        rate = self.settings.requests_per_second
+        return RateLimit(self.redis, "limits:requests", rate=rate, burst=rate * AT_ONCE)
 
     @cached_property
     def presence(self) -> Presence:
