@@ -27,12 +27,15 @@ TWILIO_NUMBER = "+15005550006"
 class Answer:
     """How a provider behaves once.
 
-    `delay` is in seconds, as is `pause`, between its first bytes and the rest; `cut` ends the
-    connection without an answer.
+    `retry_after` is in seconds, and is sent as a date if `as_date`; `clock` is how many
+    seconds the provider's own clock is ahead. `delay` is in seconds, as is `pause`, between
+    its first bytes and the rest; `cut` ends the connection without an answer.
     """
 
     status: int = 0
     retry_after: int | None = None
+    as_date: bool = False
+    clock: int = 0
     delay: float = 0.0
     pause: float = 0.0
     cut: bool = False
@@ -99,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     provider: ClassVar[Provider]
     accepted: ClassVar[int]
     protocol_version = "HTTP/1.1"
+    clock = 0
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -128,10 +132,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
         elif answer.status:
-            headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after else {}
-            self.respond(answer.status, self.error(answer.status), headers)
+            self.refuse(answer)
         else:
             self.accept()
+
+    def refuse(self, answer: Answer) -> None:
+        self.clock = answer.clock
+        headers = {}
+        if answer.retry_after is not None:
+            wait = answer.retry_after
+            value = self.date_time_string(time.time() + wait) if answer.as_date else str(wait)
+            headers["Retry-After"] = value
+        self.respond(answer.status, self.error(answer.status), headers)
+        self.clock = 0
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        now = time.time() if timestamp is None else timestamp
+        return super().date_time_string(int(now + self.clock))
 
     def respond(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(body).encode() if body is not None else b""

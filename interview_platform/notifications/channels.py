@@ -5,10 +5,12 @@ Imported by who sends alone: the providers' clients are large, and slow to load.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException, responses
 from typing import TYPE_CHECKING, Any
@@ -22,11 +24,20 @@ from twilio.rest import Client
 from twilio.rest.api import Api
 
 from ..auth.accounts import Recipient
+from ..core.clock import utcnow
 from .model import PermanentDeliveryError, TransientDeliveryError
 from .rendering import Message, one_line
 
 if TYPE_CHECKING:
     import requests
+
+
+MAX_RETRY_AFTER = timedelta(days=1)
+# RFC 850's form of a date, with the longest day's name, has 33 characters.
+MAX_DATE_LENGTH = 64
+
+# Some providers send decimals.
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ def _refusal(
     if code:
         message += f" (error {code})"
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TransientDeliveryError(message, _retry_after(headers))
+        return TransientDeliveryError(message, retry_after(headers, utcnow()))
     return PermanentDeliveryError(message)
 
 
@@ -137,6 +148,29 @@ def _unreachable(provider: str, error: Exception) -> TransientDeliveryError:
     return TransientDeliveryError(f"{provider} did not answer ({kind})")
 
 
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    seconds = headers.get("Retry-After", "")
-    return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return how long a provider asks to wait, at most a day; None if it does not say.
+
+    `Retry-After` holds seconds or a date (RFC 9110, 10.2.3). A date is compared with the
+    provider's own clock where the answer has a `Date`, else with `now`. One that has passed
+    asks for no wait.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        return min(timedelta(seconds=math.ceil(float(value))), MAX_RETRY_AFTER)
+    until = _http_date(value)
+    if until is None:
+        return None
+    wait = until - (_http_date(headers.get("Date", "")) or now)
+    return max(timedelta(0), min(wait, MAX_RETRY_AFTER))
+
+
+def _http_date(text: str) -> datetime | None:
+    if len(text) > MAX_DATE_LENGTH:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # asctime's form has no zone, and means GMT.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
