@@ -56,7 +56,7 @@ class MediaParticipantRepository(Repository):
     COLLECTION = "mediaparticipants"
     INDEXES = (
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
-        IndexModel([("removeAt", ASCENDING)], sparse=True),
+        IndexModel([("removeAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("interview", ASCENDING), ("user", ASCENDING)]),
         IndexModel([("user", ASCENDING)]),
         IndexModel([("room", ASCENDING)]),
