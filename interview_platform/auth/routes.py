@@ -56,7 +56,7 @@ def auth_blueprint(auth: AuthService, tokens: Tokens) -> Blueprint:
     @blueprint.arguments(schemas.RefreshSchema)
     @blueprint.response(200, schemas.TokensSchema)
     def refresh(body: Body) -> Body:
-        """Trade a refresh token for a new pair; using one over 20 s later ends its session."""
+        """Trade a refresh token for a new pair; one replaced over 20 s ago ends its session."""
         return tokens.pair(auth.refresh(tokens.verify(body["refreshToken"], "refresh")))
 
     @blueprint.route("/logout", methods=["POST"])
