@@ -10,7 +10,7 @@ from bson import ObjectId
 from msgspec import Meta, Struct
 
 from ..core.broadcast import Message
-from ..core.clock import utcnow
+from ..core.clock import milliseconds, utcnow
 from ..core.errors import Forbidden, NotFound, ServiceError
 from ..core.promise import Promise
 from ..interviews.admission import AdmissionService
@@ -22,7 +22,7 @@ from .acknowledgements import Acknowledgement
 from .awareness import AwarenessRelay
 from .connections import Connection, Connections, Membership, Waiting
 from .editing import Editing
-from .events import RoomEvent
+from .events import ClientTime, RoomEvent
 from .handlers import Answer, Handler, Handlers
 from .hosted import Hosted
 from .hosting import Hosts
@@ -49,6 +49,8 @@ class JoinRoom(RoomEvent):
     sv: Annotated[bytes, Meta(max_length=MAX_VECTOR)] | None = None
     sinceSeq: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
     consent: ConsentChoice | None = None
+    # When it is sent.
+    clientTime: ClientTime | None = None
 
     def __post_init__(self) -> None:
         if self.sv is not None and self.sync is None:
@@ -138,6 +140,8 @@ class Attendance:
         more.
         """
         interview_id = event.interview_id
+        if event.clientTime is not None:
+            connection.clock.observe(milliseconds(utcnow()), event.clientTime, certain=True)
         interview = self._admission.admit(connection.actor, interview_id)
         if event.consent is not None:
             self._observing.give_consent(

@@ -12,6 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
 from ..session_log.service import log_actor
+from ..telemetry.service import ClientClock
 from ..transport.outgoing import Outgoing
 from .hosted import Hosted
 from .shown import Shown
@@ -33,6 +34,7 @@ class Connection:
     # By the interview's id, as the wire has it.
     joined: dict[str, Membership] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    _clock: ClientClock | None = None
     # Who acts, as the session log has it.
     actor_entry: RawBSONDocument = field(init=False)
 
@@ -43,6 +45,13 @@ class Connection:
         """Let it live on by another token of the same person in the same role."""
         self.actor, self.expires_at, self.warned = actor, expires_at, False
         self.actor_entry = log_actor(actor)
+
+    @property
+    def clock(self) -> ClientClock:
+        """How far the clock of this socket's client is from the service's."""
+        if self._clock is None:
+            self._clock = ClientClock()
+        return self._clock
 
     @property
     def places(self) -> list[ObjectId]:

@@ -17,6 +17,8 @@ from msgspec import Meta, Struct
 from ..core.errors import Invalid
 
 InterviewId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{24}\Z")]
+# In ms since the epoch, by the client's clock.
+ClientTime = Annotated[int, Meta(ge=0, lt=2**53)]
 SocketId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 # How msgspec, or a struct, names the field at fault, and what is left to say of it.

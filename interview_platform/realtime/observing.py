@@ -15,7 +15,7 @@ from ..telemetry.model import Sample, Stretch
 from ..telemetry.service import Consent, ConsentService, GazeRecorder
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Connection, Membership
-from .events import RoomEvent, bound_json
+from .events import ClientTime, RoomEvent, bound_json
 from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
 from .rooms import Rooms
@@ -30,6 +30,8 @@ class EyeTracking(RoomEvent):
 
     samples: Annotated[list[Sample], Meta(min_length=1, max_length=MAX_SAMPLES)] | None = None
     metrics: dict[str, Any] | None = None
+    # When it is sent.
+    clientTime: ClientTime | None = None
 
     def __post_init__(self) -> None:
         if (self.samples is None) == (self.metrics is None):
@@ -77,8 +79,11 @@ class Observing:
         whose = hosted.interview_id, connection.socket_id, connection.actor
         told: dict[str, Any]
         if event.samples is not None:
-            recorded = self._gaze.record(*whose, event.samples)
-            told = {"samples": msgspec.to_builtins(event.samples)}
+            clock = connection.clock
+            recorded = self._gaze.record(*whose, event.samples, clock, event.clientTime)
+            told = {"samples": msgspec.to_builtins(recorded.samples)}
+            if recorded.clock_offset:
+                told["clockOffset"] = recorded.clock_offset
         else:
             metrics = event.metrics or {}
             recorded = self._gaze.record_metrics(*whose, metrics)
@@ -86,16 +91,18 @@ class Observing:
         told["source"] = connection.socket_id
         self._rooms.say(hosted.staff_room, "eyeTracking", told)
         for stretch in recorded.alerts:
-            self._alert(membership, stretch)
+            self._alert(membership, stretch, recorded.clock_offset)
         return acknowledge(recorded.stored)
 
-    def _alert(self, membership: Membership, stretch: Stretch) -> None:
-        told = {
+    def _alert(self, membership: Membership, stretch: Stretch, clock_offset: int) -> None:
+        told: dict[str, Any] = {
             "kind": str(stretch.kind),
             "severity": str(stretch.severity),
             "from": stretch.start,
             "to": stretch.end,
         }
+        if clock_offset:
+            told["clockOffset"] = clock_offset
         self._proceedings.tell(
             membership,
             "eye-tracking",

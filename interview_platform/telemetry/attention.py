@@ -14,12 +14,22 @@ from typing import NamedTuple
 from ..core.mongo import Document
 from .model import Kind, Sample, Stretch
 
-VERSION = "1"
+VERSION = "2"
 
 # All in ms. A sample stands for the time to the next one, at most:
 HOLD = 1_000
 # Something that goes on for longer is a stretch, and worth an alert.
 STRETCH = 2_000
+# Over such a gap two samples that say the same make one stretch of at least `SEEN` samples:
+# browsers run timers of a page that does not have the focus once a second, and not exactly.
+GAP = 2_500
+SEEN = 3
+# The same of a page without focus, of two samples and more: Chrome runs timers of hidden
+# pages once a minute after a while, and frozen pages run none.
+HIDDEN_GAP = 120_000
+# A page was frozen over a gap that is so many times as long as the time between the two
+# samples before it.
+FREEZE = 4
 # How the path that the gaze takes is measured: over the time before a sample, and what is
 # rapid, in widths and heights of the screen.
 PATH_TIME = 1_000
@@ -90,10 +100,11 @@ def attentive(sample: Sample) -> bool | None:
 
 @dataclass(slots=True)
 class _Running:
-    """Something that goes on; `passed` once that is for longer than `STRETCH`."""
+    """Something that goes on, seen in so many samples; `passed` once it is a stretch."""
 
     start: int
     end: int
+    seen: int = 0
     passed: bool = False
 
 
@@ -127,6 +138,8 @@ class Fold:
     """Folds one socket's samples, in their order."""
 
     _last: Sample | None = None
+    # The time between the last two samples; None where there were none.
+    _interval: int | None = None
     _running: dict[Kind, _Running] = field(default_factory=dict)
     _path: _Path = field(default_factory=_Path)
     _cells: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -134,15 +147,36 @@ class Fold:
 
     def add(self, sample: Sample) -> list[Stretch]:
         """Take in the next sample, and return the stretches that it makes long enough."""
-        passed = self._hold(self._last, sample.t) if self._last else []
+        passed: list[Stretch] = []
+        last, gap = self._last, 0
+        if last:
+            gap = sample.t - last.t
+            self._count(attentive(last), last.t, min(sample.t, last.t + HOLD))
+        frozen = gap > HOLD and self._interval is not None and gap >= FREEZE * self._interval
         kinds = list(self._kinds(sample))
-        for kind in [kind for kind in self._running if kind not in kinds]:
-            self._end(kind)
+        for kind in list(self._running):
+            goes_on = kind in kinds and gap <= _most(kind)
+            self._reach(kind, sample.t, goes_on=goes_on, frozen=frozen, passed=passed)
+            if not goes_on:
+                self._end(kind)
         for kind in kinds:
             if kind not in self._running:
-                self._running[kind] = _Running(sample.t, sample.t)
+                start = sample.t
+                if last and frozen and kind is Kind.TAB_HIDDEN and gap <= HIDDEN_GAP:
+                    # Its timers stood still since it was hidden.
+                    start = last.t + HOLD
+                self._running[kind] = _Running(start, start)
+                self._reach(kind, sample.t, goes_on=True, frozen=frozen, passed=passed)
+        self._interval = gap if last else None
         self._last = sample
         return passed
+
+    def cut(self) -> None:
+        """End what goes on: nothing connects what comes next with what came before."""
+        for kind in list(self._running):
+            self._end(kind)
+        self._last = self._interval = None
+        self._path = _Path()
 
     @property
     def going_on(self) -> Iterator[Stretch]:
@@ -157,21 +191,26 @@ class Fold:
         self._cells, self._ended = {}, []
         return summary
 
-    def _hold(self, last: Sample, t: int) -> list[Stretch]:
-        """Let the last sample stand for the time to `t`."""
-        end = max(last.t, min(t, last.t + HOLD))
-        self._count(attentive(last), last.t, end)
-        passed = []
-        for kind, running in self._running.items():
-            running.end = max(running.end, end)
-            if not running.passed and running.end - running.start > STRETCH:
-                running.passed = True
-                passed.append(Stretch(kind, running.start, running.end))
-        if end < t:
-            # Nobody knows of the time between.
-            for kind in list(self._running):
-                self._end(kind)
-        return passed
+    def _reach(
+        self, kind: Kind, t: int, *, goes_on: bool, frozen: bool, passed: list[Stretch]
+    ) -> None:
+        """Prolong what goes on to the sample at `t`, or as far as is known towards it.
+
+        Adds it to `passed` where that makes it a stretch.
+        """
+        running, last = self._running[kind], self._last
+        hidden = kind is Kind.TAB_HIDDEN
+        if goes_on:
+            running.end = t
+        elif last:
+            # A page that has the focus again runs at once, and says so.
+            held = frozen and hidden and t - last.t <= HIDDEN_GAP
+            running.end = t if held else min(t, last.t + HOLD)
+        running.seen += goes_on
+        enough = hidden or running.seen >= SEEN
+        if enough and not running.passed and running.end - running.start > STRETCH:
+            running.passed = True
+            passed.append(Stretch(kind, running.start, running.end))
 
     def _count(self, is_attentive: bool | None, start: int, end: int) -> None:
         while is_attentive is not None and start < end:
@@ -198,6 +237,11 @@ class Fold:
         running = self._running.pop(kind)
         if running.passed:
             self._ended.append(Stretch(kind, running.start, running.end))
+
+
+def _most(kind: Kind) -> int:
+    """Return over which gap in ms two samples of `kind` belong together."""
+    return {Kind.TAB_HIDDEN: HIDDEN_GAP, Kind.RAPID_MOVEMENT: HOLD}.get(kind, GAP)
 
 
 def assess(summaries: Iterable[Summary], start: int, end: int) -> Assessment:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Thread
 from typing import Any, NamedTuple
 
 import orjson
 from bson import ObjectId
+from msgspec.structs import replace
 from pymongo.errors import PyMongoError
 
 from ..auth.model import Actor
@@ -27,6 +29,7 @@ from ..core.mongo import Document, describe
 from ..core.promise import Promise, all_done
 from ..session_log.service import SessionLog, log_actor
 from .attention import Summary
+from .clocks import ClientClock
 from .consents import ConsentService
 from .model import Consent, Kind, Sample, Stretch
 from .repository import GazeRepository
@@ -42,7 +45,7 @@ STRETCH = 5.0
 REREAD_ALL = 1.5
 REREAD = 3.0
 LOOK = 0.25
-SILENCE = 60.0
+SILENCE = 150.0
 
 # What may wait in one process, in bytes; beyond it, samples are refused.
 MAX_WAITING = 16 * 1024 * 1024
@@ -54,10 +57,15 @@ LAGS = "Gaze cannot be stored right now"
 
 
 class Recorded(NamedTuple):
-    """The promise of a log entry's number, and the stretches that are to be told of now."""
+    """The promise of a log entry's number, and the stretches that are to be told of now.
+
+    `samples` are those that were taken; `clock_offset` was added to their times, in ms.
+    """
 
     stored: Promise[int]
     alerts: list[Stretch]
+    samples: Sequence[Sample]
+    clock_offset: int
 
 
 @dataclass(slots=True, eq=False)
@@ -114,9 +122,18 @@ class GazeRecorder:
         return self._waiting
 
     def record(
-        self, interview_id: ObjectId, socket_id: str, actor: Actor, samples: Sequence[Sample]
+        self,
+        interview_id: ObjectId,
+        socket_id: str,
+        actor: Actor,
+        samples: Sequence[Sample],
+        clock: ClientClock | None = None,
+        sent: int | None = None,
     ) -> Recorded:
-        """Take one or more samples that the candidate sent; they are stored by and by.
+        """Take one or more samples that the candidate sent, and store them some time later.
+
+        Their times are corrected by the client's `clock`; `sent` is when it sent them by that
+        clock, in ms since the epoch, where it tells.
 
         The promise is that of their bucket's entry in the log. It ends with `Forbidden`
         where consent was withdrawn meanwhile, and with `Unavailable` where the store is
@@ -126,7 +143,16 @@ class GazeRecorder:
         self._check_consent(interview_id)
         with self._changed:
             stream = self._stream(interview_id, socket_id, actor)
-            return self._take_in(interview_id, stream, samples, "samples", 0)
+            now = utcnow()
+            arrived, clock = milliseconds(now), clock or ClientClock()
+            first, last = samples[0].t, samples[-1].t
+            offset = clock.correct(arrived, first, last, sent)
+            taken = [replace(each, t=each.t + offset) for each in samples] if offset else samples
+            recorded = self._take_in(
+                interview_id, stream, taken, "samples", 0, now=now, clock_offset=offset
+            )
+            clock.took(arrived, last, sent)
+            return recorded
 
     def record_metrics(
         self, interview_id: ObjectId, socket_id: str, actor: Actor, metrics: dict[str, Any]
@@ -137,7 +163,15 @@ class GazeRecorder:
         with self._changed:
             stream = self._stream(interview_id, socket_id, actor)
             sample = read_metrics(metrics, max(milliseconds(utcnow()), stream.last))
-            return self._take_in(interview_id, stream, [sample], "metrics", size)
+            return self._take_in(
+                interview_id,
+                stream,
+                [sample],
+                "metrics",
+                size,
+                now=utcnow(),
+                clock_offset=stream.clock_offset,
+            )
 
     def end(self, interview_id: ObjectId, socket_id: str) -> None:
         """Store what waits of a socket that sends no more; never waits."""
@@ -225,15 +259,18 @@ class GazeRecorder:
         samples: Sequence[Sample],
         name: str,
         size: int,
+        *,
+        now: datetime,
+        clock_offset: int,
     ) -> Recorded:
-        now = utcnow()
         stream.check(samples, now, name)
         size += len(samples) * _SAMPLE_BYTES
-        stored, passed = stream.add(samples, size, now)
+        stored, passed = stream.add(samples, size, now, clock_offset)
         self._waiting += size
         self._unended[stored] = interview_id
         stored.add_done_callback(self._forget)
-        return Recorded(stored, self._news(self._watches[interview_id], stream, passed))
+        news = self._news(self._watches[interview_id], stream, passed)
+        return Recorded(stored, news, samples, clock_offset)
 
     def _news(self, watch: _Watch, stream: Stream, passed: list[Stretch]) -> list[Stretch]:
         """Return those of the stretches that nobody was told of; two sockets may see the same."""
@@ -253,9 +290,9 @@ class GazeRecorder:
         due = []
         for interview_id, watch in list(self._watches.items()):
             for socket_id, stream in list(watch.streams.items()):
-                if stream.is_due(now - STRETCH) and (taken := stream.take()):
+                while stream.is_due(now - STRETCH) and (taken := stream.take()):
                     due.append(taken)
-                if stream.waiting is None and (stream.ended or stream.active < now - SILENCE):
+                if stream.is_empty and (stream.ended or stream.active < now - SILENCE):
                     del watch.streams[socket_id]
             if not watch.streams and watch.asked_at < now - SILENCE:
                 del self._watches[interview_id]
@@ -338,6 +375,7 @@ class GazeRecorder:
             "count": len(samples),
             "samples": packed.content,
             "digest": packed.digest,
+            "clockOffset": bucket.clock_offset,
             "summary": summary.document,
             "createdAt": utcnow(),
         }
@@ -346,6 +384,8 @@ class GazeRecorder:
         """Log a bucket that is stored."""
         kept = {name: document[name] for name in ("from", "to", "count", "digest")}
         data = {"event": "gaze", "bucket": document["_id"], **kept}
+        if bucket.clock_offset:
+            data["clockOffset"] = bucket.clock_offset
         actor = log_actor(bucket.actor)
         try:
             entry = self._log.append(bucket.interview_id, "eye-tracking", actor, data)

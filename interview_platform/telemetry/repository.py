@@ -51,7 +51,8 @@ class ConsentRepository(Repository):
 class GazeRepository(Repository):
     """One document a bucket of samples; those of an older service hold `metrics` alone.
 
-    `from` and `to` are the times of the first and last sample, `samples` and `digest` what
+    `from` and `to` are the times of the first and last sample, `clockOffset` the ms that were
+    added to the times of all, `samples` and `digest` what
     `samples.pack` made of them, `summary` what they come down to.
     """
 
@@ -70,6 +71,7 @@ class GazeRepository(Repository):
             "from": {"bsonType": "date"},
             "to": {"bsonType": "date"},
             "count": {"bsonType": ["int", "long"], "minimum": 1},
+            "clockOffset": {"bsonType": ["int", "long"]},
             "samples": {"bsonType": "binData"},
             "digest": {"bsonType": "string"},
             "summary": {"bsonType": "object"},

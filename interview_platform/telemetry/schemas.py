@@ -10,7 +10,7 @@ from .model import Kind, Severity
 class StretchSchema(Schema):
     kind = Choice("What went on.", Kind)
     severity = Choice("How much it matters, by its kind alone.", Severity)
-    from_ = Timestamp("When it began, by the candidate's clock.", data_key="from", attribute="from")
+    from_ = Timestamp("When it began, by the service's clock.", data_key="from", attribute="from")
     to = Timestamp("When it ended, or how far it is known to have gone on.")
 
 

@@ -12,6 +12,7 @@ from ..core.clock import from_milliseconds, milliseconds, utcnow
 from ..core.mongo import Document
 from ..core.workpool import Workpool
 from .attention import VERSION, Assessment, Summary, assess
+from .clocks import ClientClock
 from .consents import ConsentService
 from .model import Consent, Stretch
 from .recorder import GazeRecorder
@@ -19,7 +20,14 @@ from .repository import GazeRepository
 from .samples import unpack
 from .streams import MAX_AHEAD
 
-__all__ = ["AttentionService", "Consent", "ConsentService", "GazeRecorder", "RecentAttention"]
+__all__ = [
+    "AttentionService",
+    "ClientClock",
+    "Consent",
+    "ConsentService",
+    "GazeRecorder",
+    "RecentAttention",
+]
 
 # How long a score waits for what this process has not stored yet, in seconds.
 FLUSH_TIMEOUT = 2.0

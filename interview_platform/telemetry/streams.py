@@ -49,7 +49,10 @@ class Arrival(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Bucket:
-    """What waits of one socket, to be stored as one; `size` is in bytes, roughly."""
+    """What waits of one socket, to be stored as one; `size` is in bytes, roughly.
+
+    `clock_offset` was added to the times of its samples, in ms.
+    """
 
     interview_id: ObjectId
     socket_id: str
@@ -57,6 +60,7 @@ class Bucket:
     arrivals: list[Arrival] = field(default_factory=list)
     count: int = 0
     size: int = 0
+    clock_offset: int = 0
     since: float = field(default_factory=time.monotonic)
 
     @property
@@ -85,6 +89,7 @@ class Stream:
     """Takes one socket's samples in order.
 
     `ended` says that no more will come, and `hurried` that what waits shall wait no longer.
+    `clock_offset` was added to the times of the latest, in ms.
     """
 
     def __init__(self, interview_id: ObjectId, socket_id: str, actor: Actor) -> None:
@@ -96,11 +101,15 @@ class Stream:
         self._actor = actor
         self._times: deque[int] = deque(maxlen=MAX_RATE)
         self._fold = Fold()
+        self.clock_offset = 0
         self._bucket: Bucket | None = None
+        # Buckets that get no more, since the correction of times is another by now.
+        self._closed: deque[tuple[Bucket, Summary]] = deque()
 
     @property
-    def waiting(self) -> Bucket | None:
-        return self._bucket
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return self._bucket is None and not self._closed
 
     @property
     def last(self) -> int:
@@ -115,6 +124,8 @@ class Stream:
     def is_due(self, before: float) -> bool:
         """Tell whether what waits shall be stored, as it does since `before` or for another
         reason; by the monotonic clock."""
+        if self._closed:
+            return True
         bucket = self._bucket
         if bucket is None:
             return False
@@ -134,12 +145,22 @@ class Stream:
             raise _invalid(field, f"At most {MAX_RATE} a second.")
 
     def add(
-        self, samples: Sequence[Sample], size: int, now: datetime
+        self, samples: Sequence[Sample], size: int, now: datetime, clock_offset: int = 0
     ) -> tuple[Promise[int], list[Stretch]]:
-        """Take samples of `size` bytes; returns their promise, and the stretches that they
-        have made long enough."""
+        """Take samples of `size` bytes, to whose times `clock_offset` was added.
+
+        Returns their promise, and the stretches that they have made long enough.
+        """
+        if clock_offset != self.clock_offset:
+            self.clock_offset = clock_offset
+            self._fold.cut()
+            if self._bucket:
+                self._closed.append((self._bucket, self._fold.take()))
+                self._bucket = None
         if self._bucket is None:
-            self._bucket = Bucket(self._interview_id, self._socket_id, self._actor)
+            self._bucket = Bucket(
+                self._interview_id, self._socket_id, self._actor, clock_offset=clock_offset
+            )
         arrival = Arrival(samples, now, Promise())
         self._bucket.arrivals.append(arrival)
         self._bucket.count += len(samples)
@@ -151,6 +172,8 @@ class Stream:
 
     def take(self) -> tuple[Bucket, Summary] | None:
         """Take out what waits, with what it comes down to."""
+        if self._closed:
+            return self._closed.popleft()
         bucket, self._bucket = self._bucket, None
         self.hurried = False
         return (bucket, self._fold.take()) if bucket else None

@@ -63,7 +63,7 @@ def test_score_coverage_stretches_and_series(
         "score": 83.3,
         "status": "ok",
         "coverage": 0.75,
-        "version": "1",
+        "version": "2",
         "stretches": [
             {
                 "kind": "looking_away",
@@ -100,7 +100,7 @@ def test_an_interview_that_has_not_begun_has_no_attention(company: Company) -> N
         "score": None,
         "status": "insufficient_data",
         "coverage": 0,
-        "version": "1",
+        "version": "2",
         "stretches": [],
         "series": [],
     }

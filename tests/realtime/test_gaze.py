@@ -18,11 +18,12 @@ from interview_platform.core.clock import milliseconds, utcnow
 from interview_platform.core.errors import Unavailable
 from interview_platform.core.mongo import Document
 from interview_platform.telemetry import recorder
+from interview_platform.telemetry.clocks import MAX_OFFSET
 from interview_platform.telemetry.model import Sample
 from interview_platform.telemetry.recorder import GazeRecorder
 from interview_platform.telemetry.repository import GazeRepository
 from interview_platform.telemetry.samples import unpack
-from interview_platform.telemetry.streams import FULL, MAX_AHEAD, MAX_LATE
+from interview_platform.telemetry.streams import FULL, MAX_LATE
 from interview_platform.wiring import Services
 from tests.gaze import Gaze
 from tests.live import SocketPerson, WebProcess, wait_until
@@ -194,7 +195,7 @@ def test_what_cannot_be_taken_is_refused_with_the_field_named(
         [{}],
         [{**fine, "t": str(now)}],
         [{**fine, "t": now / 7}],
-        [{**fine, "t": now + MAX_AHEAD + 60_000}],
+        [{**fine, "t": now + MAX_OFFSET + 60_000}],
         [{**fine, "t": now - MAX_LATE - 1}],
         [{**fine, "t": 0}],
         [{**fine, "x": 2.5}],

@@ -168,9 +168,98 @@ def test_nothing_is_known_of_a_gap() -> None:
     away = {"onScreen": False}
     stream = [*samples(0, 11, **away), *samples(4_000, 11, **away)]
     assert alerts(stream) == []
-    # One sample a second is just enough.
+    # Samples every two and a half seconds are just enough, and two of them are not.
     assert alerts(samples(0, 4, 1_000, **away)) == [Stretch(Kind.LOOKING_AWAY, T, T + 3_000)]
-    assert alerts(samples(0, 9, 1_001, **away)) == []
+    assert alerts(samples(0, 9, 2_501, **away)) == []
+    assert alerts(samples(0, 2, 2_500, **away)) == []
+
+
+HIDDEN = {"focus": False}
+
+# Times of samples in ms, whether the page had the focus, and the stretch without it.
+PAGES: dict[str, tuple[list[tuple[int, bool]], tuple[int, int] | None]] = {
+    "timers of a hidden tab": (
+        [(n * 100, True) for n in range(10)] + [(1_000 + n * 1_004, False) for n in range(12)],
+        (1_000, 1_000 + 11 * 1_004),
+    ),
+    "timers of a hidden tab under load": (
+        [(0, True), *((100 + n * 1_000 + n % 3 * 400, False) for n in range(12))],
+        (100, 100 + 11_000 + 2 * 400),
+    ),
+    "intensive throttling, once a minute": (
+        [(0, True), (100, False), (60_000, False), (120_050, False), (181_000, False)],
+        (100, 181_000),
+    ),
+    "a freeze that begins without focus, and the return": (
+        [*((n * 100, True) for n in range(10)), (950, False), (28_950, True), (29_050, True)],
+        (950, 28_950),
+    ),
+    "a freeze that begins and ends without focus": (
+        [(0, True), (100, True), (150, False), (28_150, False), (28_250, True)],
+        (150, 28_250),
+    ),
+    "a freeze whose first sample after it tells": (
+        [(0, True), (100, True), (200, True), (28_200, False), (28_300, True)],
+        (1_200, 28_300),
+    ),
+    "a gap between two samples with focus": (
+        [(0, True), (100, True), (28_100, True), (28_200, True)],
+        None,
+    ),
+    "a freeze of over two minutes": (
+        [(0, True), (100, False), (120_101, True), (120_201, True)],
+        None,
+    ),
+    "few samples, one of them without focus": (
+        [(n * 5_000, n != 3) for n in range(8)],
+        None,
+    ),
+    "one sample a second, one of them without focus": (
+        [(n * 1_004, n != 3) for n in range(8)],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "stretch"), PAGES.values(), ids=PAGES)
+def test_a_hidden_page_is_noticed_by_timers_that_hardly_run(
+    seen: list[tuple[int, bool]], stretch: tuple[int, int] | None
+) -> None:
+    stream = [Sample(t=T + t, faces=1, onScreen=True, focus=focus) for t, focus in seen]
+    expected = [] if stretch is None else [Stretch(Kind.TAB_HIDDEN, T + stretch[0], T + stretch[1])]
+    assert fold(stream).stretches == expected
+    told = alerts(stream)
+    assert [(each.kind, each.start) for each in told] == [
+        (each.kind, each.start) for each in expected
+    ]
+    # It is told with the first sample that is more than two seconds after its beginning.
+    for each in told:
+        assert each.end == min(T + t for t, _ in seen if T + t > each.start + 2_000)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        ({"faces": 0}, Kind.NO_FACE),
+        ({"faces": 2}, Kind.MULTIPLE_FACES),
+        ({"onScreen": False}, Kind.LOOKING_AWAY),
+    ],
+)
+@pytest.mark.parametrize("step", [1_004, 1_400, 2_000, 2_500])
+def test_what_lasts_is_noticed_with_few_samples(
+    seen: dict[str, Any], kind: Kind, step: int
+) -> None:
+    stream = [
+        *samples(0, 3, step),
+        *samples(3 * step, 5, step, **seen),
+        *samples(8 * step, 3, step),
+    ]
+    told = alerts(stream)
+    assert [(each.kind, each.start) for each in told] == [(kind, T + 3 * step)]
+    # Of three samples or more.
+    assert told[0].end >= T + 5 * step
+    (found,) = fold(stream).stretches
+    assert found == Stretch(kind, T + 3 * step, T + 7 * step + 1_000)
 
 
 def test_rapid_movement_is_a_long_path_for_a_long_time() -> None:
