@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,11 @@ from bson import ObjectId
 
 from ..auth.model import UserStatus
 from ..core.mongo import Document
+from .search import search_terms
+
+# Raised with each change of what `index_terms` makes of a candidate: the release phase makes the
+# terms of earlier versions again.
+INDEX_VERSION = 2
 
 # How many changes of its lot status a profile remembers.
 MAX_HISTORY = 100
@@ -75,20 +79,15 @@ def label_keys(labels: Iterable[str] | None) -> list[str]:
     return sorted({fold(str(label).strip()) for label in labels or ()})
 
 
-def search_words(text: str) -> list[str]:
-    """Return the words of `text`, and the parts of those that hyphens join."""
-    return sorted({word for word in re.split(r"[\s-]+", fold(text)) + fold(text).split() if word})
-
-
 def index_terms(user: Mapping[str, Any] | None, profile: Mapping[str, Any]) -> Document:
     """Return the sub-document `index`, by which a profile is found.
 
     A profile whose account is gone can be neither found nor drawn.
     """
     account = user or {"status": UserStatus.INACTIVE}
-    email = account.get("email")
     return {
-        "search": [*search_words(account.get("name") or ""), *([fold(email)] if email else [])],
+        "version": INDEX_VERSION,
+        "search": search_terms(account.get("name") or "", account.get("email")),
         "skills": label_keys(profile.get("skills")),
         "tags": label_keys(profile.get("tags")),
         "status": account.get("status") or UserStatus.ACTIVE,

@@ -16,6 +16,7 @@ from ..core.mongo import Document, Repository, Session, Store
 from ..core.paging import Page, PageRequest
 from .model import (
     ELIGIBLE,
+    INDEX_VERSION,
     MAX_HISTORY,
     CandidateRef,
     Criteria,
@@ -23,6 +24,7 @@ from .model import (
     fold,
     index_terms,
 )
+from .search import query_keys
 
 _SEARCH_INDEX = "search"
 _STATUS_INDEX = "lot_status"
@@ -84,19 +86,23 @@ class CandidateProfileRepository(Repository):
         self._collection.update_many(
             {"lotStatus": None}, {"$set": {"lotStatus": LotStatus.UNASSIGNED}}
         )
-        found = self._collection.find({"index": None}, batch_size=_UPGRADE_BATCH)
-        while batch := list(islice(found, _UPGRADE_BATCH)):
-            owners = self._users.by_ids(profile["user"] for profile in batch)
-            self._collection.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": profile["_id"], "index": None},
-                        {"$set": {"index": index_terms(owners.get(profile["user"]), profile)}},
-                    )
-                    for profile in batch
-                ],
-                ordered=False,
-            )
+        profiles = self._walk({"index.version": {"$ne": INDEX_VERSION}})
+        while batch := list(islice(profiles, _UPGRADE_BATCH)):
+            self._index(batch)
+
+    def _index(self, profiles: Sequence[Document]) -> None:
+        """Make the index of `profiles` again, but for those that others change meanwhile."""
+        owners = self._users.by_ids(profile["user"] for profile in profiles)
+        self._collection.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": profile["_id"], "updatedAt": profile.get("updatedAt")},
+                    {"$set": {"index": index_terms(owners.get(profile["user"]), profile)}},
+                )
+                for profile in profiles
+            ],
+            ordered=False,
+        )
 
     def _add_missing(self, users: Sequence[Document]) -> None:
         """Make a profile for each of `users` that has none."""
@@ -283,8 +289,8 @@ def _ref(profile: Document) -> CandidateRef:
 
 def _query(filters: Mapping[str, Any]) -> Document:
     query: Document = {}
-    if words := fold(filters.get("q", "")).split():
-        query["index.search"] = {"$all": [re.compile("^" + re.escape(word)) for word in words]}
+    if keys := query_keys(filters.get("q", "")):
+        query["index.search"] = {"$all": [re.compile("^" + re.escape(key)) for key in keys]}
     for name, field in (("skill", "index.skills"), ("tag", "index.tags")):
         if name in filters:
             query[field] = {"$eq": fold(filters[name])}

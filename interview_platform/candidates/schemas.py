@@ -242,7 +242,8 @@ class OwnProfileEnvelope(Schema):
 
 class CandidateQuery(PageQuery):
     q = Text(
-        "Only candidates with a name or e-mail address in which every word of this begins a word.",
+        "Only candidates with a name or e-mail address in which every word of this begins a word,"
+        " whatever its case and accents.",
         least=1,
         most=100,
         example="ada",
