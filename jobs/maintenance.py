@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from interview_platform.core.mongo import describe
 from interview_platform.core.periodic import PeriodicTask
 
 from . import context
+
+log = logging.getLogger(__name__)
 
 # How long a periodic task waits for a worker before the next sweep enqueues it again, and
 # how long it may work.
@@ -23,12 +32,17 @@ def sweep() -> int:
     Returns how many.
     """
     services = context.services()
-    count = services.notifications.sweep() + services.sealing.sweep() + services.erasure.sweep()
-    count += services.audit_chain.sweep()
-    count += _enqueue(check_audit.__name__, services.audit_check)
-    count += _enqueue(apply_retention.__name__, services.retention_task)
-    # The last, since it waits for another server.
-    return count + services.media_participants.sweep()
+    parts: tuple[Callable[[], int], ...] = (
+        services.notifications.sweep,
+        services.sealing.sweep,
+        services.audit_chain.sweep,
+        services.erasure.sweep,
+        partial(_enqueue, check_audit.__name__, services.audit_check),
+        partial(_enqueue, apply_retention.__name__, services.retention_task),
+        # The last, since it waits for another server.
+        services.media_participants.sweep,
+    )
+    return sum(_do(part) for part in parts)
 
 
 def remove_participants() -> int:
@@ -44,6 +58,16 @@ def check_audit() -> bool:
 def apply_retention() -> bool:
     """Remove what was kept for its time, once an hour."""
     return context.services().retention_task.run()
+
+
+def _do(part: Callable[[], int]) -> int:
+    """Do one part of the sweep; what keeps it from ending must not keep the others."""
+    try:
+        return part()
+    except (PyMongoError, RedisError) as error:
+        reason = describe(error) if isinstance(error, PyMongoError) else error
+        log.warning("a part of the sweep is put off: %s", reason)
+        return 0
 
 
 def _enqueue(function: str, task: PeriodicTask) -> int:

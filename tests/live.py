@@ -101,7 +101,7 @@ class WebProcess:
         """End it as a crash would, the worker that gunicorn forked included."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.wait()
+            assert self.wait() == -signal.SIGKILL
 
     def wait(self) -> int:
         return self.process.wait(DEADLINE)
@@ -117,24 +117,29 @@ class WebProcess:
 
 def kill(store: EmbeddedStore) -> None:
     """End a store at once, as a crash would, and return once it is gone."""
-    pids = _processes_of(store)
-    assert pids
+    leash = store._process
+    assert leash is not None, "the store does not run"
+    # By their group: some rewrite the command line that they were started with.
+    pids = _processes_of(leash.pid) - {leash.pid}
+    assert pids, "no process of the store was found"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not _processes_of(store), "the store's end")
+    assert leash.wait(DEADLINE) == 128 + signal.SIGKILL
+    wait_until(lambda: not _processes_of(leash.pid), "the store's end")
     store.stop()  # which collects what is left of it
 
 
-def _processes_of(store: EmbeddedStore) -> list[int]:
-    """Return the running processes whose command line names the store's port."""
-    found = []
+def _processes_of(group: int) -> set[int]:
+    """Return the running processes of a process group."""
+    found = set()
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            arguments = (directory / "cmdline").read_bytes().split(b"\0")
+            # What follows the name, which may hold anything, in brackets.
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if str(store.port).encode() in arguments:
-            found.append(int(directory.name))
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.add(int(directory.name))
     return found
 
 

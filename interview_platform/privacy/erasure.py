@@ -90,17 +90,17 @@ class ErasureService:
         self._finish(user)
 
     def sweep(self) -> int:
-        """Go on with an erasure that has broken off, if there is one; returns how many ended."""
-        user = self._account_data.take_broken_off()
-        if user is None:
-            return 0
-        try:
-            self._finish(user)
-        except (PyMongoError, RedisError, ServiceError) as error:
-            # Marked still, so a later sweep tries again.
-            log.warning("the erasure of %s is put off: %s", user["_id"], type(error).__name__)
-            return 0
-        return 1
+        """Go on with erasures that have broken off; returns how many ended."""
+        count = 0
+        while user := self._account_data.take_broken_off():
+            try:
+                self._finish(user)
+            except (PyMongoError, RedisError, ServiceError) as error:
+                # Marked still, so a later sweep tries again.
+                log.warning("the erasure of %s is put off: %s", user["_id"], type(error).__name__)
+            else:
+                count += 1
+        return count
 
     def _finish(self, user: Document) -> None:
         user_id, email = user["_id"], user["email"]

@@ -12,7 +12,7 @@ from interview_platform.local.stores import EmbeddedRedis
 from jobs.worker import SIDE_BY_SIDE
 from tests.jobs.conftest import OpenDesk
 from tests.jobs.desk import working
-from tests.live import wait_until
+from tests.live import kill, wait_until
 from tests.loaded import loaded_with
 from tests.providers import NEVER, TOO_MANY, Answer, Provider
 
@@ -68,7 +68,7 @@ def test_a_provider_may_take_its_time_twice(
         assert len(sendgrid.to(ada["email"])) == 1
 
 
-def test_redis_may_go_and_come_back(
+def test_redis_may_be_killed_and_come_back(
     open_desk: OpenDesk, sendgrid: Provider, redis_server: EmbeddedRedis, tmp_path: Path
 ) -> None:
     desk, other_desk = open_desk(), open_desk()
@@ -195,7 +195,8 @@ def test_the_worker_does_not_load_the_web_application() -> None:
 
 @contextmanager
 def _away(server: EmbeddedRedis) -> Iterator[None]:
-    server.stop()
+    """Have Redis be killed, and come back at the end of the block."""
+    kill(server)
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from interview_platform.core import broadcast, pubsub, redis
 from interview_platform.core.broadcast import Broadcaster, Message
 from interview_platform.core.errors import Invalid
 from interview_platform.local.stores import EmbeddedRedis
-from tests.live import ROOT, wait_until
+from tests.live import ROOT, kill, wait_until
 from tests.realtime.holding import HoldingProxy
 
 TIMEOUT = 20.0
@@ -425,8 +425,3 @@ def process_of(server: EmbeddedRedis) -> int:
     with redis.connect(server.url) as client:
         process: int = client.info("server")["process_id"]
         return process
-
-
-def kill(server: EmbeddedRedis) -> None:
-    os.kill(process_of(server), signal.SIGKILL)
-    server.stop()

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from interview_platform.core import redis
 from interview_platform.core.settings import Settings
 from interview_platform.local.stores import EmbeddedMongo, EmbeddedRedis
-from tests.live import SocketPerson, wait_until
+from tests.live import SocketPerson, kill, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
 from tests.service import PASSWORD, Answer, Company, make_settings
 
@@ -81,7 +81,7 @@ def test_21_a_start_that_redis_lost_is_told_out_of_the_log(
     assert (told["id"], told["interviewId"]) == (started["id"], ahead.id)
 
 
-@pytest.mark.parametrize("redis_is", ["gone", "frozen"])
+@pytest.mark.parametrize("redis_is", ["stopped", "killed", "frozen"])
 def test_21_rooms_lose_nothing_while_redis_is_away(
     connect: Connect, meeting: Meeting, start_web: StartWeb, own_redis: EmbeddedRedis, redis_is: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_21_rooms_lose_nothing_while_redis_is_away(
 
     say(ida, "before")
     wait_until(lambda: cleo.all("chatMessage"), "what is said before")
-    away = _stopped(own_redis) if redis_is == "gone" else _frozen(own_redis)
+    away = {"stopped": _stopped, "killed": _killed, "frozen": _frozen}[redis_is](own_redis)
     with away:
         # Who is there goes on, and who comes is let in.
         guest = connect(meeting.interviewer, there.url)
@@ -169,6 +169,13 @@ def _silence(store: EmbeddedRedis) -> None:
 @contextmanager
 def _stopped(store: EmbeddedRedis) -> Iterator[None]:
     store.stop()
+    yield
+    store.start()
+
+
+@contextmanager
+def _killed(store: EmbeddedRedis) -> Iterator[None]:
+    kill(store)
     yield
     store.start()
 
