@@ -72,6 +72,20 @@ def test_15_a_form_says_how_long_it_is(company: Company, web: WebProcess) -> Non
     assert post(web, IMPORT, FORM, body, company.admin.token)[0] == 411
 
 
+def test_20_a_form_has_few_parts(company: Company) -> None:
+    part = b'--xxx\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n'
+    file = (
+        b'--xxx\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        b"name,email\r\n"
+    )
+    for others, status in ((9, 200), (10, 413), (50_000, 413)):
+        form = b"".join(part % number for number in range(others)) + file + b"--xxx--\r\n"
+        answer = company.admin.call(
+            "POST", f"{IMPORT}?dryRun=true", data=form, headers={"Content-Type": FORM}
+        )
+        assert answer.status_code == status, others
+
+
 @pytest.mark.parametrize(
     "body",
     [

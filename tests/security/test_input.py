@@ -155,6 +155,13 @@ def test_20_unknown_fields_are_not_looked_at_beyond_those_that_are_told(company:
         assert len(answer.data) < 4_000
 
 
+def test_20_only_the_first_of_many_unknown_parameters_are_told(company: Company) -> None:
+    query = "&".join(f"{number:x}=1" for number in range(1_500))
+    answer = company.admin.get(f"/api/admin/users?{query}")
+    assert answer.status_code == 422
+    assert len(answer.json["errors"]["query"]) == 20
+
+
 @pytest.mark.parametrize(
     ("field", "value", "most"),
     [
