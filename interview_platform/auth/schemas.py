@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.schemas import (
-    AccountEmail,
-    ChangeSchema,
-    Choice,
-    Email,
-    Id,
-    ListOf,
-    Number,
-    PageEnvelope,
-    PageQuery,
-    Part,
-    Password,
-    Phone,
-    Schema,
-    Text,
-    Timestamp,
-    TimeZone,
-)
+from ..core.fields import Id, ListOf, Number, Part, Timestamp
+from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
+from ..core.text_fields import AccountEmail, Choice, Email, Password, Phone, Text, TimeZone
 from .model import Role, UserStatus
 
 STAFF_ROLES = (Role.INTERVIEWER, Role.ADMIN)

@@ -14,25 +14,9 @@ from ..auth.schemas import (
     phone_field,
     timezone_field,
 )
-from ..core.schemas import (
-    ChangeSchema,
-    Choice,
-    Decimal,
-    Email,
-    Flag,
-    Id,
-    ListOf,
-    MapOf,
-    Number,
-    PageEnvelope,
-    PageQuery,
-    Part,
-    Password,
-    Schema,
-    Text,
-    Timestamp,
-    WebAddress,
-)
+from ..core.fields import Decimal, Flag, Id, ListOf, MapOf, Number, Part, Timestamp
+from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
+from ..core.text_fields import Choice, Email, Password, Text, WebAddress
 from .model import MAX_HISTORY, LotStatus, fold
 
 MAX_LABELS = 50

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from marshmallow import validate
 
-from ..core.schemas import (
-    ChangeSchema,
-    Choice,
-    Flag,
-    Id,
-    ListOf,
-    PageEnvelope,
-    Part,
-    Schema,
-    Text,
-    Timestamp,
-)
+from ..core.fields import Flag, Id, ListOf, Part, Timestamp
+from ..core.schemas import ChangeSchema, PageEnvelope, Schema
+from ..core.text_fields import Choice, Text
 from .model import MAX_CODE, MAX_TASK_BYTES, MAX_TEST_TEXT, MAX_TESTS, Difficulty
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..auth.model import Role
-from ..core.schemas import Choice, Decimal, Flag, Id, ListOf, Number, Part, Schema, Text, Timestamp
+from ..core.fields import Decimal, Flag, Id, ListOf, Number, Part, Timestamp
+from ..core.schemas import Schema
+from ..core.text_fields import Choice, Text
 from .live import LEVELS, Trouble
 from .service import DAYS, MAX_INTERVIEWERS, MAX_LIVE
 

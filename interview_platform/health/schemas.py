@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.schemas import Choice, MapOf, Schema, Text
+from ..core.fields import MapOf
+from ..core.schemas import Schema
+from ..core.text_fields import Choice, Text
 
 
 class LiveSchema(Schema):

@@ -8,22 +8,9 @@ from marshmallow import ValidationError, validate, validates_schema
 
 from ..auth.schemas import UserRefSchema
 from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
-from ..core.schemas import (
-    ChangeSchema,
-    Choice,
-    Decimal,
-    Flag,
-    Id,
-    Json,
-    ListOf,
-    Number,
-    PageEnvelope,
-    PageQuery,
-    Part,
-    Schema,
-    Text,
-    Timestamp,
-)
+from ..core.fields import Decimal, Flag, Id, Json, ListOf, Number, Part, Timestamp
+from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
+from ..core.text_fields import Choice, Text
 from ..session_log.entry import MAX_BYTES, TYPES
 from .model import MAX_CRITERIA, MAX_FEEDBACK, InterviewStatus, Recommendation
 

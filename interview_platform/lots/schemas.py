@@ -7,21 +7,9 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 
 from ..candidates.schemas import PlainText, skills_field, tags_field
-from ..core.schemas import (
-    ChangeSchema,
-    Choice,
-    Decimal,
-    Flag,
-    Id,
-    ListOf,
-    Number,
-    PageEnvelope,
-    PageQuery,
-    Part,
-    Schema,
-    Text,
-    Timestamp,
-)
+from ..core.fields import Decimal, Flag, Id, ListOf, Number, Part, Timestamp
+from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
+from ..core.text_fields import Choice, Text
 from .model import MAX_CANDIDATES, LotState, Method
 
 MAX_DRAWN = 1_000

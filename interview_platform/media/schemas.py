@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.schemas import Choice, Flag, ListOf, Part, Schema, Text, Timestamp
+from ..core.fields import Flag, ListOf, Part, Timestamp
+from ..core.schemas import Schema
+from ..core.text_fields import Choice, Text
 
 MAX_SERVERS = 2
 MAX_URLS = 20

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.schemas import AccountEmail, Json, ListOf, Schema, Timestamp
+from ..core.fields import Json, ListOf, Timestamp
+from ..core.schemas import Schema
+from ..core.text_fields import AccountEmail
 
 # What a section's items hold is as it is kept, so only their number and their size are told.
 MAX_ITEM_BYTES = 16 * 1024 * 1024

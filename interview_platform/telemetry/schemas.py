@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.schemas import Choice, Decimal, ListOf, Part, Schema, Text, Timestamp
+from ..core.fields import Decimal, ListOf, Part, Timestamp
+from ..core.schemas import Schema
+from ..core.text_fields import Choice, Text
 from .attention import MAX_POINTS, MAX_STRETCHES
 from .model import Kind, Severity
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..core.schemas import Choice, Id, Number, Part, Schema, Text
+from ..core.fields import Id, Number, Part
+from ..core.schemas import Schema
 from ..core.signing import ALGORITHM
+from ..core.text_fields import Choice, Text
 from ..interviews.model import InterviewStatus
 from ..session_log.chain import HASH
 from ..session_log.sealing import VERSION

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.schemas import Decimal, Id, ListOf, Number, Part, Schema, Text, Timestamp
+from ..core.fields import Decimal, Id, ListOf, Number, Part, Timestamp
+from ..core.schemas import Schema
+from ..core.text_fields import Text
 from ..editor.service import MAX_LISTED, MAX_TEXT
 from ..session_log.service import TYPES
 
