@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-import phonenumbers
 from marshmallow import fields, validate
 
 from .addresses import canonical_email
+from .phone_numbers import ExtensionError, e164
 from .text import is_visible
 
 # Names in the time zone database for what is no place: this machine's own, and none at all.
@@ -144,7 +144,8 @@ class Phone(Text):
     """A phone number with its country's code, kept in E.164."""
 
     default_error_messages = {
-        "phone": "Not a phone number with a country code, such as +4930123456."
+        "extension": "Must not have an extension: a message would go to the switchboard.",
+        "phone": "Not a phone number with a country code, such as +4930123456.",
     }
 
     def __init__(self, description: str, **kwargs: Any) -> None:
@@ -153,12 +154,11 @@ class Phone(Text):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         try:
-            number = phonenumbers.parse(text)
-        except phonenumbers.NumberParseException as error:
+            return e164(text)
+        except ExtensionError as error:
+            raise self.make_error("extension") from error
+        except ValueError as error:
             raise self.make_error("phone") from error
-        if not phonenumbers.is_possible_number(number):
-            raise self.make_error("phone")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 class WebAddress(Text):

@@ -15,7 +15,6 @@ from http import HTTPStatus
 from http.client import HTTPException, responses
 from typing import TYPE_CHECKING, Any
 
-import phonenumbers
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import ClickTracking, From, Mail, OpenTracking, To, TrackingSettings
@@ -25,6 +24,7 @@ from twilio.rest.api import Api
 
 from ..auth.accounts import Recipient
 from ..core.clock import utcnow
+from ..core.phone_numbers import ExtensionError, e164
 from .model import PermanentDeliveryError, TransientDeliveryError
 from .rendering import Message, one_line
 
@@ -97,7 +97,7 @@ class SmsChannel:
         api.base_url = self.base_url
         try:
             sent = api.v2010.account.messages.create(
-                to=_e164(recipient.phone), from_=self.sender, body=message.sms
+                to=_number(recipient.phone), from_=self.sender, body=message.sms
             )
         except OSError as error:
             raise _unreachable("Twilio", error) from None
@@ -110,12 +110,14 @@ def _require(**settings: str) -> None:
         raise PermanentDeliveryError(f"not configured: {', '.join(missing)}")
 
 
-def _e164(phone: str | None) -> str:
+def _number(phone: str | None) -> str:
+    # Accounts of the Node service have whatever was typed.
     try:
-        number = phonenumbers.parse(phone or "")
-    except phonenumbers.NumberParseException as error:
+        return e164(phone or "")
+    except ExtensionError as error:
+        raise PermanentDeliveryError("a phone number with an extension") from error
+    except ValueError as error:
         raise PermanentDeliveryError("not a phone number with a country code") from error
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _refuse(response: requests.Response, **_: Any) -> None:

@@ -95,6 +95,26 @@ def test_sms_for_those_who_prefer_it(desk: Desk, sendgrid: Provider, twilio: Pro
 
 
 @pytest.mark.parametrize(
+    ("phone", "reason"),
+    [
+        ("+49 30 123470 ext. 12", "a phone number with an extension"),
+        ("+4930123470,12", "a phone number with an extension"),
+        ("+49 30 123470 / 123471", "not a phone number with a country code"),
+    ],
+)
+def test_no_sms_goes_to_a_number_of_which_something_would_be_left_out(
+    desk: Desk, twilio: Provider, phone: str, reason: str
+) -> None:
+    # As the Node service may have kept it.
+    ada = desk.person(phone=phone, notificationChannel="sms")
+
+    row = desk.closed(desk.send(ada))
+
+    assert (row["status"], row["lastError"]) == ("failed", reason)
+    assert not twilio.to("+4930123470")
+
+
+@pytest.mark.parametrize(
     ("person", "reason"),
     [
         ({"notificationChannel": "sms"}, "has no phone"),
