@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pycrdt import Doc, Text, merge_updates
 
 from interview_platform.editor.document import Document
 from tests.live import SocketPerson, wait_until
+from tests.raw import RawSocket, packet
 
 
 def rewrite(document: Document, text: str) -> bytes | None:
@@ -47,10 +49,22 @@ class YjsEditor:
 
     def insert(self, index: int, text: str) -> bytes:
         """Insert at `index`, in code points, and return the update."""
-        return self._edit(index, 0, text)
+        return self.replace(index, 0, text)
 
     def delete(self, index: int, length: int) -> bytes:
-        return self._edit(index, length, "")
+        return self.replace(index, length, "")
+
+    def replace(self, index: int, deleted: int, inserted: str) -> bytes:
+        text = self.text
+        start = len(text[:index].encode())
+        stop = start + len(text[index : index + deleted].encode())
+        before = self.doc.get_state()
+        with self.doc.transaction():
+            if deleted:
+                del self.code[start:stop]
+            if inserted:
+                self.code.insert(start, inserted)
+        return self.doc.get_update(before)
 
     def send(self, update: bytes) -> dict[str, Any]:
         assert self.socket is not None
@@ -77,18 +91,6 @@ class YjsEditor:
         """Wait until the text is `text`."""
         wait_until(lambda: self.hear() == text, f"the text {text!r}, which is {self.text!r}")
 
-    def _edit(self, index: int, deleted: int, inserted: str) -> bytes:
-        text = self.text
-        start = len(text[:index].encode())
-        stop = start + len(text[index : index + deleted].encode())
-        before = self.doc.get_state()
-        with self.doc.transaction():
-            if deleted:
-                del self.code[start:stop]
-            if inserted:
-                self.code.insert(start, inserted)
-        return self.doc.get_update(before)
-
 
 class PlainEditor:
     """An editor that knows nothing of Yjs."""
@@ -99,16 +101,53 @@ class PlainEditor:
         answer = socket.join(interview_id)
         assert answer["ok"], answer
         self.start: str = answer["codeSnapshot"]
+        # What it has written, and how many texts it was shown before that.
+        self._written = self.start, 0
 
     @property
     def text(self) -> str:
-        """What it was shown last."""
+        """What it was shown last, unless it has written something since."""
         shown = self.socket.all("codeUpdate")
-        return str(shown[-1]["codeSnapshot"]) if shown else self.start
+        written, before = self._written
+        return str(shown[-1]["codeSnapshot"]) if len(shown) > before else written
 
     def write(self, text: str) -> dict[str, Any]:
         payload = {"interviewId": self.interview_id, "codeSnapshot": text}
+        self._written = text, len(self.socket.all("codeUpdate"))
         return self.socket.call("codeUpdate", payload)
 
+    def await_text(self, text: str) -> None:
+        """Return as soon as the text is `text`."""
+        while self.text != text:
+            self.socket.next("codeUpdate")
+
     def shows(self, text: str) -> None:
-        wait_until(lambda: self.text == text, f"the text {text!r}")
+        wait_until(lambda: self.text == text, f"the text {text!r}, which is {self.text!r}")
+
+
+class LateEditor:
+    """One that knows nothing of Yjs, and receives what it is sent when it reads."""
+
+    def __init__(self, socket: RawSocket, interview_id: str) -> None:
+        self.socket = socket
+        self.interview_id = interview_id
+        answer = socket.call("joinRoom", {"interviewId": interview_id})
+        assert answer["ok"], answer
+        self.start: str = answer["codeSnapshot"]
+
+    def write(self, text: str) -> None:
+        """Send a text, and receive nothing."""
+        payload = {"interviewId": self.interview_id, "codeSnapshot": text}
+        self.socket.emit("codeUpdate", payload)
+
+    def shows(self, text: str) -> None:
+        """Receive what is sent until it is `text`, and have the server know that."""
+        shown = packet("codeUpdate", {"codeSnapshot": text})
+        while json.loads(_content(self.socket.read())) != json.loads(_content(shown)):
+            pass
+        assert self.socket.call("awareness", {"interviewId": self.interview_id, "state": 0})["ok"]
+
+
+def _content(message: str) -> str:
+    """Return the JSON that a packet of Socket.IO ends with."""
+    return message[message.index("[") :] if "[" in message else "null"

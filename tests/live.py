@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, Queue
+from threading import RLock
 from typing import Any, Protocol, TypeVar
 
 import engineio
@@ -164,6 +165,8 @@ class SocketPerson:
 
     def __init__(self, url: str, token: str | None, **options: Any) -> None:
         self.heard: list[tuple[str, Any]] = []
+        # Held while an event arrives: an editor that holds it is shown nothing meanwhile.
+        self.hearing = RLock()
         self._refused: list[Any] = []
         self._arrivals: Queue[tuple[str, Any]] = Queue()
         # Without this, the client would name an origin of its own beside a header's.
@@ -217,5 +220,6 @@ class SocketPerson:
         self.client.disconnect()
 
     def _hear(self, event: str, data: Any = None) -> None:
-        self.heard.append((event, data))
+        with self.hearing:
+            self.heard.append((event, data))
         self._arrivals.put((event, data))

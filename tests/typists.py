@@ -11,7 +11,7 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from random import Random
 from socket import SHUT_RDWR
 from typing import Any
@@ -169,6 +169,10 @@ class Typist:
         """Join by the new line, and send again what it lacks."""
         raise NotImplementedError
 
+    def at_once(self) -> AbstractContextManager[object]:
+        """Have nothing arrive between hearing and changing, as in a browser's one thread."""
+        return self.line.socket.hearing
+
     def cut(self) -> None:
         """End the connection as a network does."""
         self.line.cut()
@@ -323,6 +327,10 @@ class Scribbler:
         self._random = Random(seed)
 
     def scribble(self, editor: Typist) -> None:
+        with editor.at_once():
+            self._scribble(editor)
+
+    def _scribble(self, editor: Typist) -> None:
         text, random = editor.hear(), self._random
         if random.random() < len(self.there) / 60:
             letter = random.choice(sorted(self.there))

@@ -82,6 +82,19 @@ def reach(old: str, new: str) -> int:
     return len(old) + len(new) - 2 * (start + end)
 
 
+def is_edit_apart(old: str, new: str, edited: str) -> bool:
+    """Tell whether `edited` is an edit of `old` rather than of `new`, which was made of `old`.
+
+    It is where it changes none of the places of `old` that `new` does, and the smaller edit
+    makes it of `old`. Where it is `old` itself, it is an edit of `new`.
+    """
+    if edited == old or reach(old, edited) >= reach(new, edited):
+        return False
+    start, end = _common(old, edited)
+    stop = len(old) - end
+    return all(stop < edit.start or edit.stop < start for edit in edits_between(old, new))
+
+
 def rebased(
     edits: list[Edit[AnyStr]], over: list[Edit[AnyStr]], *, first: bool = False
 ) -> list[Edit[AnyStr]]:

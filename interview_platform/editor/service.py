@@ -16,7 +16,7 @@ from ..core.paging import PageRequest
 from ..core.workpool import Workpool
 from ..session_log.service import Event, SessionLog
 from .document import EMPTY, MAX_TEXT, MAX_UPDATE, Document
-from .edits import line_changes, reach
+from .edits import is_edit_apart, line_changes
 from .playback import KEYFRAME_EVERY, PLAYED, Playback
 from .repository import CodeDocumentRepository, KeyframeRepository
 from .revision import Base
@@ -33,8 +33,8 @@ __all__ = [
     "EditorService",
     "Statistics",
     "Version",
+    "is_edit_apart",
     "line_changes",
-    "reach",
 ]
 
 # How many entries are played at once on a thread.

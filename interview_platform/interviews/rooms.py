@@ -34,11 +34,6 @@ def yjs_room_of(interview_id: ObjectId) -> str:
     return f"interview:{interview_id}:yjs"
 
 
-def plain_room_of(interview_id: ObjectId) -> str:
-    """The sockets whose editor takes snapshots."""
-    return f"interview:{interview_id}:plain"
-
-
 def waiting_room_of(interview_id: ObjectId, socket_id: str | None = None) -> str:
     """The candidate's sockets that are not let in yet, or one of them."""
     room = f"interview:{interview_id}:waiting"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
+import gevent
 from bson import ObjectId
 from msgspec import Meta, Struct
 
@@ -152,7 +154,13 @@ class Attendance:
             )
         if interview.waits:
             return self._wait(connection, interview, event)
-        return self._enter(connection, interview, event)
+        answer: Answer = {}
+        try:
+            answer = self._enter(connection, interview, event)
+        finally:
+            if membership := connection.joined.get(str(interview_id)):
+                _once_answered(answer, partial(self._editing.begin, membership))
+        return answer
 
     def _wait(self, connection: Connection, interview: InterviewRef, event: JoinRoom) -> Answer:
         interview_id, key = interview.id, str(interview.id)
@@ -202,6 +210,8 @@ class Attendance:
                 held = {name: value for name, value in done.result().items() if name != "ok"}
                 told = {"interviewId": str(interview.id), **held}
                 self._rooms.tell(connection, "admitted", told)
+            if membership := connection.joined.get(str(interview.id)):
+                self._editing.begin(membership)
 
         if isinstance(answer, Promise):
             answer.add_done_callback(tell)
@@ -326,11 +336,20 @@ class Attendance:
 
 def _membership(connection: Connection, hosted: Hosted, event: JoinRoom) -> Membership:
     yjs = event.sync == "yjs"
-    rooms = [hosted.room, hosted.yjs_room if yjs else hosted.plain_room]
+    rooms = [hosted.room, *([hosted.yjs_room] if yjs else [])]
     if connection.is_staff:
         rooms.append(hosted.staff_room)
     rooms.append(socket_room_of(hosted.interview_id, connection.socket_id))
     return Membership(connection, hosted, rooms, yjs=yjs, follows=event.sinceSeq is not None)
+
+
+def _once_answered(answer: Answer, call: Callable[[], None]) -> None:
+    """Have `call` run once a handler's answer, which it is about to return, is sent."""
+    # It is sent in one step with the handler's return or, where it is to come, with its end.
+    if isinstance(answer, Promise):
+        answer.add_done_callback(lambda _: gevent.spawn(call))
+    else:
+        gevent.spawn(call)
 
 
 def _standing(connection: Connection, interview: InterviewRef) -> dict[str, Any]:

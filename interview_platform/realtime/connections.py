@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,9 @@ from bson.raw_bson import RawBSONDocument
 from ..auth.model import Actor, Role
 from ..session_log.service import log_actor
 from ..telemetry.service import ClientClock
-from ..transport.outgoing import Outgoing
+from ..transport.outgoing import Put
 from .hosted import Hosted
-from .shown import Shown
+from .shadow import InFlight, ShadowText
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Connection:
     socket_id: str
     actor: Actor
     expires_at: datetime
-    send: Callable[[Outgoing], None]
+    send: Put
     warned: bool = False
     # By the interview's id, as the wire has it.
     joined: dict[str, Membership] = field(default_factory=dict)
@@ -68,8 +68,9 @@ class Connection:
 class Membership:
     """A socket's place in an interview: the rooms that it is in, and how it takes part.
 
-    `shown` is what an editor without Yjs has before it, `awareness` the last state that the
-    socket has sent of its cursor, None where it has none.
+    `shadow` is what an editor without Yjs has, `greeting` the text that the join was answered
+    with, and `awareness` the last state that the socket has sent of its cursor, None where it
+    has none.
     """
 
     connection: Connection
@@ -77,7 +78,8 @@ class Membership:
     rooms: list[str]
     yjs: bool = False
     follows: bool = False
-    shown: Shown | None = None
+    shadow: ShadowText | None = None
+    greeting: InFlight | None = None
     awareness: Any = None
 
 

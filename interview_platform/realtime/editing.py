@@ -20,10 +20,12 @@ from msgspec import Meta
 from ..core.broadcast import Message
 from ..core.errors import NotFound, ServiceError
 from ..core.mongo import Document as Stored
+from ..core.newlines import normalize_newlines
 from ..core.promise import Promise
 from ..core.workpool import Workpool
 from ..editor.service import EMPTY, MAX_UPDATE, EditorService
 from ..session_log.service import Entry, SessionLog
+from ..transport.outgoing import ASK, BetweenPings, Outgoing
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Membership
 from .conversation import Language
@@ -33,8 +35,8 @@ from .hosted import Hosted
 from .hosting import Hosts
 from .proceedings import Proceedings
 from .replica import Heard, Replica
-from .rooms import Rooms
-from .shown import Shown
+from .rooms import NAMESPACE, Rooms
+from .shadow import InFlight, ShadowText
 
 log = logging.getLogger(__name__)
 
@@ -110,15 +112,16 @@ class Editing:
     def state(self, membership: Membership, vector: bytes | None) -> dict[str, Any]:
         """Return what a socket that comes in is told of the document, which it holds.
 
-        Raises `Invalid` for a state vector that is none.
+        A whole-text editor is told no more until `begin` is called. Raises `Invalid` for a
+        state vector that is none.
         """
-        hosted, socket_id = membership.hosted, membership.connection.socket_id
+        hosted, connection = membership.hosted, membership.connection
         replica = hosted.replica
         if replica is None:
             raise NotFound("The document is gone")
         document = replica.document
+        replica.plain.pop(connection.socket_id, None)
         if membership.yjs:
-            replica.plain.pop(socket_id, None)
             update = document.since(vector)
             # Edits that are not in the log yet may have been lost with who wrote them: those
             # who have them send them again.
@@ -130,8 +133,25 @@ class Editing:
             known = document.vector(without=unsure)
             return {"language": replica.language, "update": update, "sv": known}
         base = document.base
-        membership.shown = replica.plain[socket_id] = Shown(base)
+        # An editor that joins again may be typing.
+        former = connection.joined.get(str(hosted.interview_id))
+        membership.shadow = shadow = (former and former.shadow) or ShadowText(base)
+        membership.greeting = greeting = shadow.sent(base)
+        connection.send(ASK, partial(shadow.may_arrive, greeting))
         return {"language": replica.language, "codeSnapshot": base.text}
+
+    def begin(self, membership: Membership) -> None:
+        """Send texts to a whole-text editor, which has been sent its answer; never waits.
+
+        A text that overtook the answer would be replaced by the answer's.
+        """
+        hosted, connection = membership.hosted, membership.connection
+        shadow, greeting, replica = membership.shadow, membership.greeting, hosted.replica
+        joined = connection.joined.get(str(hosted.interview_id))
+        if shadow and greeting and replica and joined is membership:
+            connection.send(ASK, partial(self._arrived, hosted, shadow, greeting))
+            replica.plain[connection.socket_id] = membership
+            self._show_soon(hosted, replica)
 
     def tell_late(self, hosted: Hosted, entry: Stored) -> None:
         """Work in an edit that was found in the log, and not heard before."""
@@ -187,6 +207,8 @@ class Editing:
             else:
                 entry, new = self._take_snapshot(membership, replica, event)
         if new is not None:
+            # An editor that speaks Yjs and sends a text does not have the edits made of it.
+            has_it = event.update is not None or not membership.yjs
             self._rooms.say(
                 hosted.room,
                 EDIT,
@@ -195,7 +217,7 @@ class Editing:
                     "update": new,
                     "actor": connection.actor_entry.raw,
                 },
-                skip=connection.socket_id,
+                skip=connection.socket_id if has_it else None,
             )
         return acknowledge(entry.stored)
 
@@ -214,11 +236,11 @@ class Editing:
     def _take_snapshot(
         self, membership: Membership, replica: Replica, event: CodeUpdate
     ) -> tuple[Entry, bytes | None]:
-        text = event.codeSnapshot or ""
+        text = normalize_newlines(event.codeSnapshot or "")
         document = replica.document
-        shown = membership.shown
-        # Who speaks Yjs and sends a text all the same means it as it stands.
-        base = shown.base_of(text) if shown else document.base
+        shadow = membership.shadow
+        # An editor that speaks Yjs and sends a text all the same means it as it stands.
+        base = shadow.base_of(text) if shadow else document.base
         self._log.check_ready()
         heavy = len(text) + document.size > HEAVY_SNAPSHOT
         if heavy or document.history.distance(base) > HEAVY_CROSSING:
@@ -227,8 +249,8 @@ class Editing:
             new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
         entry = self._note(membership, replica, new or EMPTY)
-        if shown:
-            shown.take(sent, base)
+        if shadow:
+            shadow.edited(base, sent)
             self._show_soon(membership.hosted, replica)
         return entry, new
 
@@ -285,16 +307,28 @@ class Editing:
         gevent.spawn_later(max(0.0, wait), self._show, hosted, replica)
 
     def _show(self, hosted: Hosted, replica: Replica) -> None:
-        """Show the text to the editors that do not have it."""
+        """Send the text to the whole-text editors that do not have it."""
         with replica:
             replica.showing = False
             replica.shown_at = time.monotonic()
             base = replica.document.base
-            having = [each for each, shown in replica.plain.items() if not shown.show(base)]
-            if len(having) < len(replica.plain):
-                self._rooms.tell_here(
-                    hosted.plain_room,
-                    "codeUpdate",
-                    {"codeSnapshot": base.text},
-                    skip=having,
+            packet: Outgoing | None = None
+            for membership in replica.plain.values():
+                shadow = membership.shadow
+                if shadow is None or not shadow.needs(base):
+                    continue
+                text = shadow.sent(base)
+                packet = packet or BetweenPings(
+                    Outgoing.event(NAMESPACE, "codeUpdate", {"codeSnapshot": base.text})
                 )
+                membership.connection.send(
+                    packet,
+                    partial(shadow.may_arrive, text),
+                    partial(self._arrived, hosted, shadow, text),
+                )
+
+    def _arrived(self, hosted: Hosted, shadow: ShadowText, text: InFlight) -> None:
+        """Note that an editor has a text, and send what was held back until then; never waits."""
+        shadow.arrived(text)
+        if shadow.is_behind and hosted.replica:
+            self._show_soon(hosted, hosted.replica)

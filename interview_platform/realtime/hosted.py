@@ -7,7 +7,7 @@ from threading import Lock
 
 from bson import ObjectId
 
-from ..interviews.rooms import plain_room_of, room_of, staff_room_of, yjs_room_of
+from ..interviews.rooms import room_of, staff_room_of, yjs_room_of
 from .feed import Feed
 from .replica import Replica
 
@@ -25,7 +25,6 @@ class Hosted:
     room: str = field(init=False)
     staff_room: str = field(init=False)
     yjs_room: str = field(init=False)
-    plain_room: str = field(init=False)
     holders: int = 0
     ready: bool = False
     replica: Replica | None = None
@@ -41,4 +40,3 @@ class Hosted:
         self.room = room_of(self.interview_id)
         self.staff_room = staff_room_of(self.interview_id)
         self.yjs_room = yjs_room_of(self.interview_id)
-        self.plain_room = plain_room_of(self.interview_id)

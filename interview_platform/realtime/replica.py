@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gevent.lock import Semaphore
 
 from ..core.errors import ServiceError
 from ..editor.service import Document
-from .shown import Shown
+
+if TYPE_CHECKING:
+    from .connections import Membership
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ class Heard(NamedTuple):
 
 
 class Replica:
-    """The document, and what the editors here that take snapshots of it have before them.
+    """The document, and the whole-text editors here, by socket, to which it is sent.
 
     `with` keeps it to oneself, be it on a thread of one's own; what others edit meanwhile
     is worked in at the end. `spread` is told then what of each edit was new.
@@ -34,7 +36,7 @@ class Replica:
         self.language = ""
         # Whether it has to be read again: it is not, or may not be, what the log makes.
         self.in_doubt = True
-        self.plain: dict[str, Shown] = {}
+        self.plain: dict[str, Membership] = {}
         self.shown_at = 0.0
         # Whether the text will be shown to them in a moment.
         self.showing = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import engineio
 import gevent
 from engineio.exceptions import ContentTooLongError, EngineIOError, QueueEmpty
-from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, Packet
+from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PONG, Packet
 from engineio.socket import Socket
 from gevent.event import Event
 
@@ -20,7 +20,7 @@ from ..core.errors import RequestTimeout
 from .incoming import Incoming
 from .limits import Allowance, Limits
 from .outbox import BATCH_BYTES, Outbox
-from .outgoing import Outgoing
+from .outgoing import ASK, Outgoing
 from .websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Connection(Socket):  # type: ignore[misc]
         self.unfinished: Incoming | None = None
         self._ping_at = monotonic() + server.ping_interval
         self._pong_by: float | None = None
+        # What is to be done with the answer to each PING that is on its way; a list, since it
+        # is empty most of the time.
+        self._unanswered: list[Callable[[], None] | None] = []
         self._websocket: WebSocket | None = None
         self._is_writing = False
         # Whether something that it sent is being handled, before the next is read.
@@ -81,10 +84,15 @@ class Connection(Socket):  # type: ignore[misc]
         """Send a packet of Engine.IO's own; as `put`."""
         self.put(Outgoing.of(pkt))
 
-    def put(self, outgoing: Outgoing) -> None:
-        """Send something, soon. A client that takes too little of what it is sent is cut off."""
+    def put(self, outgoing: Outgoing, /, *answered: Callable[[], None]) -> None:
+        """Send something, soon. A client that takes too little of what it is sent is cut off.
+
+        Where that holds PINGs, each of `answered` is called with the answer to one, in order.
+        By then, the client has received what was sent before that PING.
+        """
         if self.closed:
             return
+        self._unanswered += answered
         websocket = self._websocket
         if (
             websocket is not None
@@ -134,6 +142,8 @@ class Connection(Socket):  # type: ignore[misc]
         elif (kind := int(packet[:1])) == PONG:
             self._pong_by = None
             self._ping_at = monotonic() + self.server.ping_interval
+            if self._unanswered and (answered := self._unanswered.pop(0)):
+                answered()
         elif kind == CLOSE:
             self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
 
@@ -211,7 +221,8 @@ class Connection(Socket):  # type: ignore[misc]
         elif now >= self._ping_at:
             self._ping_at = now + self.server.ping_interval
             self._pong_by = self._pong_by or now + self.server.ping_timeout
-            self.send(Packet(PING))
+            self._unanswered.append(None)
+            self.put(ASK)
 
     def _wake(self) -> None:
         """Have what waits to be sent leave, by whichever way the client listens."""

@@ -6,11 +6,11 @@ Packets of Socket.IO 5 (github.com/socketio/socket.io-protocol) in messages of E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import orjson
-from engineio.packet import MESSAGE, Packet
+from engineio.packet import MESSAGE, PING, Packet
 
 from ..core import json
 
@@ -66,6 +66,35 @@ class Outgoing:
         return packets
 
 
+class Put(Protocol):
+    """Sends something to a client, soon; never waits.
+
+    Where that holds PINGs, each of `answered` is called with the answer to one, in order. These
+    must not wait either.
+    """
+
+    def __call__(self, outgoing: Outgoing, /, *answered: Callable[[], None]) -> None: ...
+
+
+class BetweenPings(Outgoing):
+    """The same with a PING before and after it, in one piece.
+
+    Clients answer each PING with a PONG, in order: the two answers tell before and after which
+    of their messages they received it.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self.text = outgoing.text
+        self.attachments = outgoing.attachments
+        self.frames = ASK.frames + outgoing.frames + ASK.frames
+
+    @property
+    def packets(self) -> list[Packet]:
+        return [*ASK.packets, *super().packets, *ASK.packets]
+
+
 def _packet(plain: bytes, binary: bytes, head: bytes, content: list[Any]) -> Outgoing:
     attachments: list[bytes] = []
 
@@ -88,3 +117,7 @@ def _frame(opcode: int, payload: bytes) -> bytes:
     if length < 65_536:
         return b"%c\x7e%b%b" % (opcode, length.to_bytes(2, "big"), payload)
     return b"%c\x7f%b%b" % (opcode, length.to_bytes(8, "big"), payload)
+
+
+ASK = Outgoing.of(Packet(PING))
+"""A PING, which a client answers with a PONG."""

@@ -23,7 +23,7 @@ from . import Refused
 from .engine import Connection, EngineServer
 from .incoming import EVENT_HEAD, Incoming, UnreadableEventError
 from .limits import Limits
-from .outgoing import Outgoing
+from .outgoing import Outgoing, Put
 from .packets import Packet, PacketJSON, UnreadableConnectError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         response: Iterable[bytes] = super().handle_request(environ, start_response)
         return response
 
-    def identify(self, sid: str, namespace: str, person: str) -> Callable[[Outgoing], None]:
+    def identify(self, sid: str, namespace: str, person: str) -> Put:
         """Count the socket `sid`, which is about to connect, as one of `person`.
 
         What all sockets of a person send is limited together. Returns what sends to it, and

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
 from interview_platform.core.mongo import Document
-from tests.editors import PlainEditor, YjsEditor
-from tests.live import SocketPerson, wait_until
+from tests.editors import LateEditor, PlainEditor, YjsEditor
+from tests.live import SocketPerson, WebProcess, wait_until
 from tests.meeting import Connect, Meeting, StartWeb
+from tests.raw import raw
 from tests.realtime.bare_server import reset
 from tests.service import Company
 
@@ -33,6 +35,13 @@ def meeting(company: Company) -> Meeting:
         },
     ).json["codingTask"]
     return Meeting(company, codingTaskId=task["id"])
+
+
+@pytest.fixture
+def late(web: WebProcess, meeting: Meeting) -> Iterator[LateEditor]:
+    """The candidate's editor, on a socket that is slow to read."""
+    with raw(web, meeting.candidate.token) as socket:
+        yield LateEditor(socket, meeting.id)
 
 
 def test_a_document_is_born_once_with_the_task_s_code(
@@ -109,49 +118,50 @@ def test_a_snapshot_becomes_the_smallest_edit(connect: Connect, meeting: Meeting
 
 
 def test_what_others_type_survives_a_snapshot_that_does_not_know_of_it(
-    connect: Connect, meeting: Meeting
+    connect: Connect, meeting: Meeting, late: LateEditor
 ) -> None:
     ida, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
     ida.join(connect(meeting.interviewer), meeting.id)
-    slow = PlainEditor(connect(meeting.candidate), meeting.id)
     ida.type("# from ida\n", 0)
     plain.shows(f"# from ida\n{STARTER}")
-    # Typed before it was shown what ida had typed: the server knows what it had seen.
-    assert slow.write(f"# from ida\n{STARTER}# from cleo\n")["ok"]
+    late.write(f"{STARTER}# from cleo\n")
     ida.shows(f"# from ida\n{STARTER}# from cleo\n")
+    late.shows(ida.text)
+    late.write("")
+    ida.shows("")
 
 
 def test_what_a_snapshot_deletes_is_gone_whatever_others_typed_around_it(
-    connect: Connect, meeting: Meeting
+    connect: Connect, meeting: Meeting, web: WebProcess
 ) -> None:
     ida = YjsEditor()
     ida.join(connect(meeting.interviewer), meeting.id)
     ida.type("b = 1  # X\nc = 2  # X\n")
     plain = PlainEditor(connect(meeting.candidate), meeting.id)
-    slow = PlainEditor(connect(meeting.candidate), meeting.id)
-    start, place = slow.start.index("c = "), slow.start.rindex("X")
-    head, before = slow.start[:start], slow.start[start:place]
-    # As far as texts can tell, the letter was typed again before what stood before it.
-    ida.send_at_once(
-        ida.insert(place + 1, before),
-        ida.delete(start, len(before)),
-        ida.insert(0, "# from ida\n"),
-    )
-    plain.shows(f"# from ida\n{head}X{before}\n")
-    assert slow.write(f"{head}{before}\n")["ok"]
-    ida.shows(f"# from ida\n{head}{before}\n")
+    start, place = plain.start.index("c = "), plain.start.rindex("X")
+    head, before = plain.start[:start], plain.start[start:place]
+    with raw(web, meeting.candidate.token) as socket:
+        late = LateEditor(socket, meeting.id)
+        # As far as texts can tell, the letter was typed again before what stood before it.
+        ida.send_at_once(
+            ida.insert(place + 1, before),
+            ida.delete(start, len(before)),
+            ida.insert(0, "# from ida\n"),
+        )
+        plain.shows(f"# from ida\n{head}X{before}\n")
+        late.write(f"{head}{before}\n")
+        ida.shows(f"# from ida\n{head}{before}\n")
 
 
 def test_a_snapshot_deletes_nothing_that_others_typed_again(
-    connect: Connect, meeting: Meeting
+    connect: Connect, meeting: Meeting, late: LateEditor
 ) -> None:
     ida, plain = YjsEditor(), PlainEditor(connect(meeting.candidate), meeting.id)
     ida.join(connect(meeting.interviewer), meeting.id)
-    slow = PlainEditor(connect(meeting.candidate), meeting.id)
     without = STARTER.replace("🦉", "")
     ida.send_at_once(ida.delete(STARTER.index("🦉"), 1), ida.insert(0, "🦉 again\n"))
     plain.shows(f"🦉 again\n{without}")
-    assert slow.write(without)["ok"]
+    late.write(without)
     assert plain.write(f"🦉 again\n{without}# from cleo\n")["ok"]
     ida.shows(f"🦉 again\n{without}# from cleo\n")
 

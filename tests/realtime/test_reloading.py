@@ -41,8 +41,12 @@ def test_edits_that_were_not_heard_are_told_when_the_document_is_read_again(
     hosted = hosts.open(interview_id)
     editing.open(hosted, lambda: ("one", "python"))
     heard: list[Outgoing] = []
+
+    def hear(outgoing: Outgoing, /, *_: object) -> None:
+        heard.append(outgoing)
+
     actor = Actor(user_id=ObjectId(), role=Role.ADMIN, name="Ida", session_id=ObjectId())
-    connection = Connection("socket", actor, utcnow() + timedelta(hours=1), heard.append)
+    connection = Connection("socket", actor, utcnow() + timedelta(hours=1), hear)
     membership = Membership(connection, hosted, [hosted.room, hosted.yjs_room], yjs=True)
     rooms.enter(connection, membership.rooms)
     state = editing.state(membership, None)["update"]
