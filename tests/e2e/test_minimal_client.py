@@ -27,7 +27,7 @@ def test_two_minimal_clients_end_with_one_text(
         meeting.interviewer.token,
         meeting.candidate.token,
         meeting.id,
-        ending := ending_in(settings, meeting.interviewer, 3),
+        ending := ending_in(settings, meeting.interviewer, 8),
         str(end_of(ending)),
         folder=tmp_path,
     )
