@@ -86,8 +86,14 @@ class WebProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        # The clients of tests say that they come from the service itself.
-        own = {"HOST": "127.0.0.1", "PORT": str(self.port), "PUBLIC_BASE_URL": self.url}
+        own = {
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            # The clients of tests say that they come from the service itself.
+            "PUBLIC_BASE_URL": self.url,
+            # The default: only the tests' own application has the limit lifted.
+            "REQUESTS_PER_SECOND": "",
+        }
         env = environment(settings, **{**own, **env})
         self.process = launch(procfile_command("web"), env, log)
         wait_until(self._answers, f"the web process on {self.url}")

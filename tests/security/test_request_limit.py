@@ -114,10 +114,7 @@ def test_a_session_that_has_ended_takes_nothing(company: Company, start_web: Sta
     assert get(web, candidate).status_code == 200
 
 
-def test_a_page_that_calls_much_at_once_is_not_limited(
-    company: Company, start_web: StartWeb
-) -> None:
-    web = start_web(REQUESTS_PER_SECOND="")
+def test_a_page_that_calls_much_at_once_is_not_limited(company: Company, web: WebProcess) -> None:
     paths = cycle(["/api/admin/dashboard", "/api/admin/candidates", "/api/admin/lots", ME])
     with ThreadPoolExecutor(20) as pool:
         calls = [pool.submit(get, web, company.admin, next(paths)) for _ in range(300)]
