@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from bson import ObjectId
 from pymongo import DESCENDING
 
 from ..core.clock import utcnow
 from ..core.mongo import Document, Repository, Session
+from ..core.newlines import normalize_newlines
 from ..core.paging import Page, PageRequest
 from .model import Difficulty
 
 # Code and tests can be large: lists go without them.
 _BRIEF = {"description": False, "starterCode": False, "tests": False}
+
+_LINES = ("starterCode", "tests.stdin", "tests.expected")
 
 
 class CodingTaskRepository(Repository):
@@ -26,6 +30,14 @@ class CodingTaskRepository(Repository):
             "difficulty": {"enum": [str(difficulty) for difficulty in Difficulty]},
         },
     }
+
+    def upgrade(self) -> None:
+        """Have the lines of code and of tests end with LF."""
+        has_cr = {"$or": [{field: {"$regex": "\r"}} for field in _LINES]}
+        fields = {"starterCode": True, "tests": True, "updatedAt": True}
+        for task in self._collection.find(has_cr, fields).batch_size(10):
+            unchanged = {"_id": task.pop("_id"), "updatedAt": task.pop("updatedAt", None)}
+            self._collection.update_one(unchanged, {"$set": _with_lf(task)})
 
     def add(self, task: Document, session: Session) -> Document:
         """Insert `task` with its times."""
@@ -60,3 +72,15 @@ class CodingTaskRepository(Repository):
 
     def remove(self, task_id: ObjectId, session: Session) -> bool:
         return self._collection.delete_one({"_id": task_id}, session=session).deleted_count == 1
+
+
+def _with_lf(value: Any) -> Any:
+    """Return `value` with LF at the ends of all lines in it."""
+    match value:
+        case str():
+            return normalize_newlines(value)
+        case list():
+            return [_with_lf(each) for each in value]
+        case dict():
+            return {name: _with_lf(each) for name, each in value.items()}
+    return value

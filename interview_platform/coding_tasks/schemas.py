@@ -6,7 +6,7 @@ from marshmallow import validate
 
 from ..core.fields import Flag, Id, ListOf, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, Schema
-from ..core.text_fields import Choice, Text
+from ..core.text_fields import Choice, Lines, Text
 from .model import MAX_CODE, MAX_TASK_BYTES, MAX_TEST_TEXT, MAX_TESTS, Difficulty
 
 
@@ -32,17 +32,15 @@ class TaskTestSchema(Schema):
     """A program's input, and what it must print."""
 
     name = Text("What the test shows.", least=1, most=200, required=True, example="small numbers")
-    stdin = Text(
+    stdin = Lines(
         "What the program reads.",
         most=MAX_TEST_TEXT,
-        trim=False,
         load_default="",
         example="2 7 11 15\n9\n",
     )
-    expected = Text(
+    expected = Lines(
         "What the program must print.",
         most=MAX_TEST_TEXT,
-        trim=False,
         required=True,
         example="0 1\n",
     )
@@ -60,10 +58,9 @@ class _Content(Schema):
         dump_default="",
         example="Print the places of the two numbers that add up to the last line.",
     )
-    starterCode = Text(
+    starterCode = Lines(
         "What the editor holds at first.",
         most=MAX_CODE,
-        trim=False,
         dump_default="",
         example="def two_sum(numbers, total):\n    ...\n",
     )

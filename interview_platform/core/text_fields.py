@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from marshmallow import fields, validate
 
 from .addresses import canonical_email
+from .newlines import normalize_newlines
 from .phone_numbers import ExtensionError, e164
 from .text import is_visible
 
@@ -64,6 +65,16 @@ class Text(fields.String):
         if not _encodable(text):
             raise self.make_error("surrogate")
         return text.strip() if self._trim else text
+
+
+class Lines(Text):
+    """Text of lines that end with LF; CRLF and CR become LF. White space is kept."""
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        super().__init__(f"{description} CRLF and CR become LF.", trim=False, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        return normalize_newlines(super()._deserialize(value, attr, data, **kwargs))
 
 
 class Password(fields.String):

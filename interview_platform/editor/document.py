@@ -127,7 +127,7 @@ class Document:
     def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:
         """Work `update` in, and return what of it was new, as an update; None if nothing was.
 
-        Raises `Invalid` for what is malformed or no plain editing, `TooLarge` beyond
+        Raises `Invalid` for what is malformed, no plain editing, or types CR, `TooLarge` beyond
         `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
         that are not here. One that is `trusted`, since it was checked before, may come before
         those that it rests on: it is worked in, and told, with the last of them.
@@ -210,6 +210,8 @@ class Document:
         self._halves = Halves()
         text = self.text
         self._ascii = text.isascii()
+        # Of a document from before CR was refused, which undoing may bring back.
+        self._has_cr = "\r" in text
         if units(text) > len(text):
             self._halves.note(read(state).structs)
 
@@ -226,6 +228,8 @@ class Document:
         for client, clock, length, text, _, _ in content.structs:
             if text and clock + length > self._clocks.get(client, 0):
                 inserted += len(text.encode())
+                if "\r" in text and not self._has_cr:
+                    raise Invalid({"update": ["Lines end with LF: CR cannot be taken."]})
         if not self._has_room_for(inserted) and not (content.deletions and self._fits(update)):
             raise _text_too_large()
         self._check_weight(len(update))
@@ -337,6 +341,7 @@ class Document:
             if struct.text:
                 self._text_size += len(struct.text.encode())
                 self._ascii = self._ascii and struct.text.isascii()
+                self._has_cr = self._has_cr or "\r" in struct.text
         self._halves.note(structs)
         self._weight += len(new)
         if len(self._parts) > _TAIL:

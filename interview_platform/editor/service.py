@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from ..core import mongo
 from ..core.mongo import Session, Store
+from ..core.newlines import normalize_newlines
 from ..core.paging import PageRequest
 from ..core.workpool import Workpool
 from ..session_log.service import Event, SessionLog
@@ -85,12 +86,14 @@ class EditorService:
     def open(self, interview_id: ObjectId, starter: str, language: str) -> None:
         """Have the interview's document be born with `starter`, unless it is born already.
 
-        Once, whoever comes at the same time. Where an older service logged the code, it is
+        Lines end with LF, whatever they end with in `starter`. Once, whoever comes at the same
+        time. Where an older service logged the code, it is
         born with that. Raises `Conflict` for a log that is sealed.
         """
         if self.is_open(interview_id):
             return
-        update = Document.written(self._written_before(interview_id) or starter).since(None)
+        text = normalize_newlines(self._written_before(interview_id) or starter)
+        update = Document.written(text).since(None)
         data = {"update": update, "language": language, "origin": "starter"}
 
         def bear(session: Session) -> None:

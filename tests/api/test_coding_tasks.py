@@ -54,6 +54,21 @@ def test_a_task_comes_back_as_it_was_made(company: Company) -> None:
     assert read.json == {"codingTask": task}
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_lines_of_code_and_of_tests_end_with_lf(company: Company, end: str) -> None:
+    def lines(end: str) -> dict[str, Any]:
+        tests = [{"name": "n", "stdin": f"1{end}2{end}{end}", "expected": f"3{end}"}]
+        return {"starterCode": f"def f():{end}    ...{end}", "tests": tests}
+
+    tests = [{**each, "hidden": False} for each in lines("\n")["tests"]]
+    expected = {**lines("\n"), "tests": tests}
+    made = company.admin.post(PATH, {**MINIMAL, **lines(end)}).json["codingTask"]
+    assert {name: made[name] for name in expected} == expected
+    empty = company.admin.post(PATH, MINIMAL).json["codingTask"]
+    changed = company.admin.patch(f"{PATH}/{empty['id']}", lines(end)).json["codingTask"]
+    assert {name: changed[name] for name in expected} == expected
+
+
 def test_a_test_is_visible_and_reads_nothing_unless_it_says_otherwise(company: Company) -> None:
     body = {**MINIMAL, "tests": [{"name": "none", "expected": "1"}]}
     task = company.admin.post(PATH, body).json["codingTask"]

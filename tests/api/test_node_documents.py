@@ -80,7 +80,12 @@ def node(settings: Settings, database: Database[Document]) -> Iterator[NodeServi
     )
     # Whose account was made the moment before the service was killed.
     without_profile = user("candidate", "Bob", "bob@example.com")
-    task = mongoose(title="FizzBuzz", description="Up to 100.", difficulty="easy")
+    task = mongoose(
+        title="FizzBuzz",
+        description="Up to 100.",
+        starterCode="for n in numbers:\r\n    pass\r",
+        difficulty="easy",
+    )
     people = {"candidate": candidate["_id"], "interviewer": interviewer["_id"]}
     interviews = {
         "whole": mongoose(
@@ -258,6 +263,7 @@ def test_what_an_interview_lacks_is_null(node: NodeService) -> None:
     assert whole["interviewer"]["email"] == "eve@example.com"
     assert whole["lot"]["name"] == "Spring"
     assert whole["codingTask"]["title"] == "FizzBuzz"
+    assert whole["codingTask"]["starterCode"] == "for n in numbers:\n    pass\n"
     assert whole["createdBy"] == node.admin.id
     held = node.admin.get(node.interview("held")).json["interview"]
     assert held["feedback"] == "Fine."

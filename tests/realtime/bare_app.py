@@ -6,6 +6,7 @@ monkey.patch_all()
 
 import gc  # noqa: E402
 import os  # noqa: E402
+from functools import partial  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -16,6 +17,7 @@ from interview_platform.core import redis  # noqa: E402
 from interview_platform.core.draining import Draining  # noqa: E402
 from interview_platform.core.promise import Promise  # noqa: E402
 from interview_platform.transport.limits import Limits  # noqa: E402
+from interview_platform.transport.outgoing import BetweenPings, Outgoing  # noqa: E402
 from interview_platform.transport.server import SocketIO  # noqa: E402
 
 calls: list[str] = []
@@ -53,6 +55,14 @@ class Bare(socketio.Namespace):  # type: ignore[misc]
 
     def on_break(self, sid: str, name: str) -> None:
         gevent.spawn(promises.pop(name).set_exception, LookupError(name)).join()
+
+    def on_ask(self, sid: str, name: str) -> None:
+        """Send a message between two PINGs, and note their answers among the calls."""
+        connection = self.server.eio.sockets[self.server.manager.eio_sid_from_sid(sid, "/bare")]
+        packet = BetweenPings(Outgoing.event("/bare", "asked", name))
+        connection.put(
+            packet, partial(calls.append, f"before {name}"), partial(calls.append, f"after {name}")
+        )
 
     def on_fail(self, sid: str) -> None:
         raise LookupError("now")

@@ -117,6 +117,73 @@ def test_a_snapshot_becomes_the_smallest_edit(connect: Connect, meeting: Meeting
     assert not plain.socket.all("codeUpdate")
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_end_with_lf_whatever_an_editor_sends(
+    connect: Connect, meeting: Meeting, end: str
+) -> None:
+    ida = YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    plain = PlainEditor(connect(meeting.candidate), meeting.id)
+    text = STARTER
+    for line in ("one\n", "two\n"):
+        text = f"{line}{text}"
+        assert plain.write(text.replace("\n", end))["ok"]
+        ida.shows(text)
+        assert ida.type("# ida\n")["ok"]
+        text += "# ida\n"
+        # Others' lines come with LF, and are served so.
+        plain.shows(text)
+    assert plain.write(text.replace("one\n", "").replace("\n", end))["ok"]
+    ida.shows(text.replace("one\n", ""))
+
+
+def test_a_document_is_born_with_lf_whatever_its_code_was_stored_with(
+    connect: Connect, meeting: Meeting, database: Database[Document]
+) -> None:
+    stored = STARTER.replace("\n", "\r\n") + "# lone\r"
+    assert database.codingtasks.update_one({}, {"$set": {"starterCode": stored}}).modified_count
+    ida = YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    assert ida.text == f"{STARTER}# lone\n"
+
+
+def test_cr_is_refused_in_updates(connect: Connect, meeting: Meeting) -> None:
+    ida, cleo = YjsEditor(), YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    cleo.join(connect(meeting.candidate), meeting.id)
+    for typed in ("\r\n", "a\rb"):
+        refused = cleo.send(cleo.insert(0, typed))["error"]
+        assert (refused["code"], list(refused["errors"])) == ("invalid", ["update"])
+        cleo = YjsEditor()
+        cleo.join(connect(meeting.candidate), meeting.id)
+    assert cleo.type("fine\n", 0)["ok"]
+    ida.shows(f"fine\n{STARTER}")
+
+
+def test_a_snapshot_of_an_editor_that_speaks_yjs_reaches_the_editor_too(
+    connect: Connect, meeting: Meeting
+) -> None:
+    ida, cleo = YjsEditor(), YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    cleo.join(connect(meeting.candidate), meeting.id)
+    assert cleo.socket is not None
+    assert cleo.socket.call("codeUpdate", {"interviewId": meeting.id, "codeSnapshot": "new"})["ok"]
+    for editor in (ida, cleo):
+        editor.shows("new")
+
+
+def test_an_editor_that_joins_again_while_it_types_takes_back_nothing(
+    connect: Connect, meeting: Meeting, late: LateEditor
+) -> None:
+    ida = YjsEditor()
+    ida.join(connect(meeting.interviewer), meeting.id)
+    ida.type("# from ida\n", 0)
+    late.socket.emit("joinRoom", {"interviewId": meeting.id}, 1)
+    # Typed before the answer arrives.
+    late.write(f"{STARTER}# from cleo\n")
+    ida.shows(f"# from ida\n{STARTER}# from cleo\n")
+
+
 def test_what_others_type_survives_a_snapshot_that_does_not_know_of_it(
     connect: Connect, meeting: Meeting, late: LateEditor
 ) -> None:

@@ -274,3 +274,37 @@ def test_who_polls_and_waits_for_a_handler_is_not_taken_for_dead(tmp_path: Path)
             heard += answer.text.split("\x1e")
         assert napping.result().text == "OK"
         assert heard.count("2") >= 3
+
+
+def test_answers_to_pings_tell_what_has_arrived_over_an_upgrade_too(tmp_path: Path) -> None:
+    with serve(tmp_path, PING_SECONDS="1") as live:
+        with live.client() as client:
+            for name in "abc":
+                client.emit("ask", name, namespace="/bare")
+            wait_until(lambda: live.state()["calls"][-1:] == ["after c"])
+            # Pings that ask for signs of life come in between, and are answered in turn.
+            time.sleep(2.5)
+            client.emit("ask", "d", namespace="/bare")
+            wait_until(lambda: live.state()["calls"][-1:] == ["after d"])
+            assert client.connected
+        told = [call for call in live.state()["calls"] if call.startswith(("before", "after"))]
+        assert told == [f"{when} {name}" for name in "abcd" for when in ("before", "after")]
+        with hanging_up(live.joined()) as connection:
+            connection.send('42/bare,["ask","e"]')
+            packets = ["2", '42/bare,["asked","e"]', "2"]
+            assert [text(connection) for _ in packets] == packets
+            connection.send("3")
+            wait_until(lambda: live.state()["calls"][-1:] == ["before e"])
+            # It answers no more, and is cut off by the next regular ping.
+            wait_until(lambda: live.state()["sockets"] == 0)
+            assert "after e" not in live.state()["calls"]
+
+
+def test_a_client_that_polls_answers_pings_in_order(live: Live) -> None:
+    session = polling_session(live.url)
+    assert requests.post(session, data='40/bare,\x1e42/bare,["ask","f"]', timeout=5).text == "OK"
+    packets = requests.get(session, timeout=5).text.split("\x1e")
+    assert packets[1:] == ["2", '42/bare,["asked","f"]', "2"]
+    assert requests.post(session, data="3\x1e3\x1e3", timeout=5).text == "OK"
+    assert live.state()["calls"][-2:] == ["before f", "after f"]
+    assert requests.post(session, data="1", timeout=5).status_code == 200

@@ -18,7 +18,7 @@ from interview_platform.editor import document as module
 from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
 from interview_platform.editor.playback import KEYFRAME_EVERY, Playback
 from tests import typing_trace
-from tests.editors import rewrite
+from tests.editors import YjsEditor, rewrite
 from tests.yjs import deleted, deletions, section, skip, typed, update
 
 
@@ -355,3 +355,17 @@ def test_what_needs_the_document_measured_is_heavy(monkeypatch: pytest.MonkeyPat
     assert not document.is_heavy(small)
     monkeypatch.setattr(module, "MAX_STATE", len(document.since(None)))
     assert document.is_heavy(small)
+
+
+def test_cr_is_taken_by_a_document_that_has_it_from_before() -> None:
+    document, editor = Document.written("a\r\n"), YjsEditor()
+    editor.doc.apply_update(document.since(None))
+    # As undoing a deletion does.
+    document.apply(editor.delete(0, 3))
+    document.apply(editor.insert(0, "a\r\n"))
+    assert document.text == "a\r\n"
+    clean = Document.of([Document.written("a\n").since(None)])
+    other = YjsEditor()
+    other.doc.apply_update(clean.since(None))
+    with pytest.raises(Invalid):
+        clean.apply(other.insert(0, "b\r\n"))

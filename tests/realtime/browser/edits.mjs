@@ -15,7 +15,7 @@ const random = () => {
 const below = (n) => Math.floor(random() * n);
 const pick = (list) => list[below(list.length)];
 
-const PIECES = ["x", "if (a) {\n", "\r\n", "wörld", "🦉", "👩‍👩‍👧", "日本", "\t", "", "long ".repeat(60)];
+const PIECES = ["x", "if (a) {\n", "\n\n", "wörld", "🦉", "👩‍👩‍👧", "日本", "\t", "", "long ".repeat(60)];
 const log = [];
 
 class Editor {
