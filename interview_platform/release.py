@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Create collections, upgrade older documents, build indexes, set validators, check the audit.
+    """Create collections, upgrade older documents, build indexes and set validators.
 
+    Then erase those again who were erased and came back with a backup, and check the audit.
     An audit that is not whole is logged, entry by entry, and stops no release: that may be
     what mends the hole.
     """
@@ -27,6 +28,7 @@ def main() -> int:
     service_logging.configure(settings.log_level, json_lines=settings.production)
     with Services(settings) as services:
         sync_schema(services.repositories)
+        services.erasure.apply_again()
         services.audit_chain.sweep()
         services.audit_chain.report()
     return 0

@@ -25,6 +25,7 @@ def prepare() -> None:
     built = services()
     _ = built.channels, built.notifications, built.sealing, built.erasure
     _ = built.audit_chain, built.audit_check, built.retention_task, built.media_participants
+    _ = built.redis_files
     try:
         mongo.answers(built.store)
     except PyMongoError as error:

@@ -37,6 +37,7 @@ def sweep() -> int:
         services.sealing.sweep,
         services.audit_chain.sweep,
         services.erasure.sweep,
+        services.redis_files.sweep,
         partial(_enqueue, check_audit.__name__, services.audit_check),
         partial(_enqueue, apply_retention.__name__, services.retention_task),
         # The last, since it waits for another server.

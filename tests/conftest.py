@@ -1,3 +1,10 @@
 """What every test can ask for."""
 
-pytest_plugins = ["tests.stores", "tests.openapi", "tests.app", "tests.meeting", "tests.record"]
+pytest_plugins = [
+    "tests.stores",
+    "tests.openapi",
+    "tests.app",
+    "tests.meeting",
+    "tests.record",
+    "tests.traces",
+]

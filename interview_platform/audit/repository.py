@@ -62,6 +62,11 @@ class AuditRepository(Repository):
         """Yield what was done to somebody."""
         return self._walk({"subject": user_id})
 
+    def has_addresses(self, user_id: ObjectId) -> bool:
+        """Tell whether an entry says whence somebody acted."""
+        known = {"actor": user_id, "address": {"$ne": None}}
+        return self._collection.find_one(known, {"_id": True}) is not None
+
     def forget_addresses(self, user_id: ObjectId, session: Session | None = None) -> None:
         """Take out whence somebody acted; the chain holds without it."""
         self._collection.update_many(

@@ -56,6 +56,10 @@ class Audit:
             if entry.get("actor") != user_id:
                 yield entry
 
+    def has_addresses(self, user_id: ObjectId) -> bool:
+        """Tell whether it is known whence a person acted."""
+        return self._entries.has_addresses(user_id)
+
     def forget_addresses(self, user_id: ObjectId, session: Session | None = None) -> None:
         """Take out whence a person acted; what they did stays."""
         self._entries.forget_addresses(user_id, session)

@@ -46,7 +46,19 @@ class AccountData:
             ],
         }
 
-    def mark_for_erasure(self, user_id: ObjectId, by: ObjectId, session: Session) -> None:
+    def find(self, user_id: ObjectId) -> Document | None:
+        """Return an account without its hash; None where it is gone."""
+        return self._users.by_id(user_id)
+
+    def exists(self, user_id: ObjectId) -> bool:
+        """Tell whether there is an account, a session or a link of this id."""
+        return bool(
+            self._users.by_id(user_id)
+            or self._sessions.times_of(user_id)
+            or self._one_time_tokens.times_of(user_id)
+        )
+
+    def mark_for_erasure(self, user_id: ObjectId, by: ObjectId | None, session: Session) -> None:
         """Note that `by` has an account erased, so that it is done if this process ends."""
         self._users.mark_for_erasure(user_id, by, utcnow() + ERASED_WITHIN, session)
 

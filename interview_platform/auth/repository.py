@@ -227,12 +227,17 @@ class UserRepository(Repository):
         return self.by_ids(user_ids, session)
 
     def mark_for_erasure(
-        self, user_id: ObjectId, by: ObjectId, due_at: datetime, session: Session
+        self, user_id: ObjectId, by: ObjectId | None, due_at: datetime, session: Session
     ) -> None:
-        """Note that the account is to be erased: by whom, and when somebody must go on with it."""
+        """Note that the account is to be erased: by whom, and when somebody must go on with it.
+
+        Nobody can use it from then on.
+        """
         erasure = {"by": by, "dueAt": due_at}
         self._collection.update_one(
-            {"_id": user_id}, {"$set": {"erasure": erasure}}, session=session
+            {"_id": user_id},
+            {"$set": {"erasure": erasure, "status": UserStatus.INACTIVE}},
+            session=session,
         )
 
     def due_for_erasure(self, now: datetime) -> Document | None:

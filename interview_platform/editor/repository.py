@@ -77,6 +77,10 @@ class KeyframeRepository(Repository):
         query = {"interview": interview_id, "seq": seq}
         return self._collection.find_one(query, {"_id": True}) is not None
 
+    def has_any(self, interview_id: ObjectId) -> bool:
+        """Tell whether an interview has a keyframe."""
+        return self._collection.find_one({"interview": interview_id}, {"_id": True}) is not None
+
     def remove(self, interview_id: ObjectId) -> None:
         """Remove every keyframe of an interview."""
         self._collection.delete_many({"interview": interview_id})

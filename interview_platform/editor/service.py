@@ -130,6 +130,10 @@ class EditorService:
         if due and not self._keyframes.exists(interview_id, due):
             self._play(interview_id, due)
 
+    def has_any(self, interview_id: ObjectId) -> bool:
+        """Tell whether anything is kept of the document beside its log."""
+        return self._documents.exists(interview_id) or self._keyframes.has_any(interview_id)
+
     def erase(self, interview_id: ObjectId) -> None:
         """Remove all that is kept of the document beside its log."""
         self._born.discard(interview_id)

@@ -59,6 +59,16 @@ class InterviewData:
         self._sealing.seal(interview)
         self._session_log.erase(interview["_id"])
 
+    def has_content(self, interview: Document) -> bool:
+        """Tell whether an interview, or its log, has more than erasing leaves of it."""
+        return self._interviews.has_outcome(interview) or self._session_log.has_content(
+            interview["_id"]
+        )
+
+    def cancel_open(self, user_id: ObjectId, session: Session) -> None:
+        """Cancel the interviews of a candidate that are ahead or under way; nobody is told."""
+        self._interviews.cancel_open(user_id, session)
+
     def over_before(self, moment: datetime) -> Iterator[Document]:
         """Yield the interviews that ended before `moment` and whose log has its content still."""
         for status in InterviewStatus:

@@ -277,6 +277,27 @@ class InterviewRepository(Repository):
         found = self._collection.find({"candidate": candidate_id}, hint="candidate_start")
         return list(found.sort(_BY_START))
 
+    def has_outcome(self, interview: Document) -> bool:
+        """Tell whether an interview has fields that `strip` takes out."""
+        return not _SKELETON.issuperset(interview)
+
+    def cancel_open(self, candidate_id: ObjectId, session: Session) -> None:
+        """Cancel the interviews of a candidate that are ahead or under way."""
+        now = utcnow()
+        self._collection.update_many(
+            {"candidate": candidate_id, "status": {"$in": OPEN}},
+            {
+                "$set": {
+                    "status": InterviewStatus.CANCELLED,
+                    "cancelledAt": now,
+                    "sealDueAt": now,
+                    "updatedAt": now,
+                }
+            },
+            hint="candidate_start",
+            session=session,
+        )
+
     def strip(self, interview: Document) -> None:
         """Take out of an interview whatever is not in `_SKELETON`, fields of older services too."""
         more = {field: "" for field in interview if field not in _SKELETON}

@@ -245,6 +245,10 @@ class NotificationRepository(Repository):
         self._collection.delete_many({"email": {"$eq": email}})
         self._collection.delete_many({"interview": {"$in": list(interview_ids)}})
 
+    def has_any(self, user_id: ObjectId) -> bool:
+        """Tell whether there is a row of an account."""
+        return self._collection.find_one({"user": user_id}, {"_id": True}) is not None
+
     def remove_some_before(self, moment: datetime) -> int:
         """Remove some rows from before `moment` that nobody will deliver any more.
 

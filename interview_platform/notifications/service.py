@@ -191,6 +191,10 @@ class NotificationService:
         """
         self._repository.remove(user_id, email, interview_ids)
 
+    def has_any(self, user_id: ObjectId) -> bool:
+        """Tell whether anything is kept of what an account was to be sent."""
+        return self._repository.has_any(user_id)
+
     def remove_some_before(self, moment: datetime) -> int:
         """Remove some of what was asked for before `moment` and is closed; 0 at the end."""
         return self._repository.remove_some_before(moment)

@@ -286,6 +286,11 @@ class SessionLogRepository(Repository):
         ]
         self._durable.bulk_write(updates, ordered=False)
 
+    def has_content(self, interview_id: ObjectId) -> bool:
+        """Tell whether the log's first event was not erased, and is no seal."""
+        first = next(self._along({"interview": interview_id}, 0, 1, 1), None)
+        return first is not None and not (first.get("erased") or first.get("sealed"))
+
     def page(
         self, interview_id: ObjectId, page: PageRequest, kind: str | None, *, newest_first: bool
     ) -> Page[Document]:

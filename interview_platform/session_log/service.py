@@ -187,6 +187,10 @@ class SessionLog:
             count += len(found)
         return count
 
+    def has_content(self, interview_id: ObjectId) -> bool:
+        """Tell whether a log begins with an event that was not erased; logs are erased in order."""
+        return self._repository.has_content(interview_id)
+
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was appended so far has ended; False after `timeout` seconds."""
         return self._writer.flush(timeout)

@@ -28,6 +28,12 @@ class TelemetryData:
                 bucket["samples"] = unpack(bucket["samples"])
             yield bucket
 
+    def has_any(self, interview_id: ObjectId) -> bool:
+        """Tell whether anything is kept of an interview."""
+        return bool(
+            self._consents.by_id(interview_id) or next(self._gaze.of_interview(interview_id), None)
+        )
+
     def remove_some_before(self, moment: datetime) -> int:
         """Remove some of what was measured before `moment`; returns how much, 0 at the end."""
         return self._gaze.remove_some_before(moment)

@@ -23,6 +23,7 @@ from ..media.repository import (
     WebhookEventRepository,
 )
 from ..notifications.repository import NotificationRepository
+from ..privacy.repository import ErasureRepository
 from ..session_log.repository import SessionLogRepository
 from ..telemetry.repository import ConsentRepository, GazeRepository
 from .infrastructure import Infrastructure
@@ -119,6 +120,10 @@ class Repositories(Infrastructure):
     def code_keyframes(self) -> KeyframeRepository:
         return KeyframeRepository(self.store)
 
+    @cached_property
+    def erasure_records(self) -> ErasureRepository:
+        return ErasureRepository(self.store)
+
     @property
     def repositories(self) -> Sequence[Repository]:
         """Every collection that the release phase prepares."""
@@ -127,6 +132,7 @@ class Repositories(Infrastructure):
             self.audit_chain_ends,
             self.audit_heads,
             self.periodic_task_records,
+            self.erasure_records,
             self.users,
             self.sessions,
             self.one_time_tokens,

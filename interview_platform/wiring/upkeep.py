@@ -10,6 +10,7 @@ from ..core.periodic import PeriodicTask
 from ..interviews.personal import InterviewData
 from ..privacy.erasure import ErasureService
 from ..privacy.export import ExportService
+from ..privacy.redis_files import RedisFiles
 from ..privacy.retention import Periods, RetentionService
 from ..telemetry.personal import TelemetryData
 from .services import DomainServices
@@ -95,5 +96,10 @@ class Services(DomainServices):
             self.editor,
             self.telemetry_data,
             self.audit,
+            self.erasure_records,
             self.media.forget_room,
         )
+
+    @cached_property
+    def redis_files(self) -> RedisFiles:
+        return RedisFiles(self.erasure_records, self.redis)
