@@ -91,6 +91,10 @@ class SharedBucket(Bucket):
         self._asked += amount
         return super().take(amount)
 
+    def owe(self, amount: float) -> float:
+        self._asked += amount
+        return super().owe(amount)
+
     def wait(self, amount: float = 1.0) -> float:
         seconds = super().wait(amount)
         if seconds:

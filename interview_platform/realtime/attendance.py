@@ -20,6 +20,7 @@ from ..interviews.model import Admission, InterviewRef
 from ..interviews.presence import Presence, Seat
 from ..interviews.rooms import socket_room_of, waiting_room_of
 from ..telemetry.service import Consent, ConsentService
+from ..transport.limits import EVENT_BYTES
 from .acknowledgements import Acknowledgement
 from .awareness import AwarenessRelay
 from .connections import Connection, Connections, Membership, Waiting
@@ -97,8 +98,8 @@ class Attendance:
 
     def handlers(self) -> Handlers:
         return {
-            "joinRoom": Handler(JoinRoom, self._join),
-            "leaveRoom": Handler(LeaveRoom, self._leave),
+            "joinRoom": Handler(JoinRoom, self._join, cost=10),
+            "leaveRoom": Handler(LeaveRoom, self._leave, cost=5),
         }
 
     def leave(self, connection: Connection, interview_id: ObjectId, *, tell: bool = True) -> None:
@@ -266,7 +267,8 @@ class Attendance:
             self._missed.reach(hosted, admissions[-1].first)
         if event.sinceSeq is not None and not followed:
             caught_up = CaughtUp(event.sinceSeq)
-            caught_up = self._missed.send(hosted, connection, caught_up, admissions)
+            with self._missed.turn_of(connection.actor.user_id):
+                caught_up = self._missed.send(hosted, connection, caught_up, admissions)
         with replica:
             if caught_up:
                 caught_up = self._missed.send(hosted, connection, caught_up, admissions)
@@ -275,6 +277,8 @@ class Attendance:
                 raise NotFound("The socket is gone")
             former = connection.joined.get(key)
             state = self._editing.state(membership, event.sv)
+            document = state.get("update") or state.get("codeSnapshot") or ""
+            connection.tokens.owe(len(document) / EVENT_BYTES)
             if former:
                 membership.awareness = former.awareness
                 self._rooms.leave(connection, former.rooms)

@@ -11,6 +11,7 @@ from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from ..auth.model import Actor, Role
+from ..core.ratelimit import Bucket
 from ..session_log.service import log_actor
 from ..telemetry.service import ClientClock
 from ..transport.outgoing import Put
@@ -22,6 +23,7 @@ from .shadow import InFlight, ShadowText
 class Connection:
     """One socket; who it belongs to is fixed when it connects. `send` never waits.
 
+    `tokens` are what its person may still send: one stands for a chat message.
     `expires_at` is when its access token ends, and `warned` whether it was told that this
     is soon.
     """
@@ -30,6 +32,7 @@ class Connection:
     actor: Actor
     expires_at: datetime
     send: Put
+    tokens: Bucket
     warned: bool = False
     # By the interview's id, as the wire has it.
     joined: dict[str, Membership] = field(default_factory=dict)

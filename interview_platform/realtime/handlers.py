@@ -19,11 +19,13 @@ class Handler(NamedTuple):
     """What an event's payload must be, and what is done about it.
 
     `handle` takes the socket and the payload; the acknowledgement that it returns may be
-    one to come.
+    one to come. `cost` is how many chat messages take as long, beside the one that every
+    event counts as; what depends on the event, `handle` takes from `Connection.tokens`.
     """
 
     payload: type[Struct]
     handle: Callable[[Connection, Any], Answer]
+    cost: float = 0.0
 
 
 class RoomHandler(NamedTuple):
@@ -34,6 +36,7 @@ class RoomHandler(NamedTuple):
 
     payload: type[RoomEvent]
     handle: Callable[[Membership, Any], Answer]
+    cost: float = 0.0
 
 
 Handlers = Mapping[str, Handler | RoomHandler]

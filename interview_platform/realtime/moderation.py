@@ -71,7 +71,7 @@ class Moderation:
 
     def handlers(self) -> Handlers:
         return {
-            "admit": Handler(Admit, self._admit),
+            "admit": Handler(Admit, self._admit, cost=10),
             "remove": RoomHandler(Remove, self._remove),
         }
 

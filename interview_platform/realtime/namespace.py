@@ -57,6 +57,11 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         """The names of the events that clients may send."""
         return frozenset(self._handlers)
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """What events take of a person's tokens by their names, beside one for each event."""
+        return {name: each.cost for name, each in self._handlers.items() if each.cost}
+
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Run the handler of `event`; the socket's id comes first in `args`."""
         socket_id, *payload = args
@@ -87,10 +92,10 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
                 raise Unauthorized
             with soon():
                 actor, expires_at = self._authenticator.bearer(token)
-            send = self.server.identify(socket_id, NAMESPACE, str(actor.user_id))
+            send, tokens = self.server.identify(socket_id, NAMESPACE, str(actor.user_id))
         except Exception as error:
             raise Refused(translate(error).code) from error
-        self._connections.add(Connection(socket_id, actor, expires_at, send))
+        self._connections.add(Connection(socket_id, actor, expires_at, send, tokens))
         self._sentinel.start()
         self._renewal.start()
         self._tail.start()

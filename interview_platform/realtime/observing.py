@@ -67,7 +67,7 @@ class Observing:
     def handlers(self) -> Handlers:
         return {
             "eyeTracking": RoomHandler(EyeTracking, self._observe),
-            "consent": RoomHandler(GiveConsent, self._consent),
+            "consent": RoomHandler(GiveConsent, self._consent, cost=5),
         }
 
     def left(self, connection: Connection, interview_id: ObjectId) -> None:

@@ -59,7 +59,7 @@ class Renewal:
         self._started = False
 
     def handlers(self) -> Handlers:
-        return {"renew": Handler(Renew, self._renew)}
+        return {"renew": Handler(Renew, self._renew, cost=5)}
 
     def start(self) -> None:
         """Begin to watch the clock, if that is not so yet; called when a first socket connects."""

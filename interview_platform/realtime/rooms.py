@@ -83,9 +83,11 @@ class Rooms:
         """Have the other processes that hear `room` take an event; never waits."""
         self._broadcaster.tell_others(room, event, data)
 
-    def tell(self, connection: Connection, event: str, data: Any) -> None:
-        """Send an event to one socket of this process; never waits."""
-        connection.send(Outgoing.event(NAMESPACE, event, data))
+    def tell(self, connection: Connection, event: str, data: Any) -> int:
+        """Send an event to one socket of this process; never waits. Returns its bytes."""
+        outgoing = Outgoing.event(NAMESPACE, event, data)
+        connection.send(outgoing)
+        return len(outgoing.frames)
 
     def tell_here(
         self, room: str, event: str, data: Any, *, skip: str | Collection[str] | None = None

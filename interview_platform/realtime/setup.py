@@ -147,26 +147,26 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
     )
     broadcaster.on(SessionEnds.TOPIC, sentinel.on_sessions_ended)
     rooms.on(CHANGED, lambda _: sentinel.look())
-    server.register_namespace(
-        InterviewNamespace(
-            authenticator=parts.authenticator,
-            attendance=attendance,
-            connections=connections,
-            sentinel=sentinel,
-            renewal=renewal,
-            tail=tail,
-            groups=(
-                attendance.handlers(),
-                moderation.handlers(),
-                editing.handlers(),
-                awareness.handlers(),
-                Conversation(proceedings, rooms, parts.presence).handlers(),
-                observing.handlers(),
-                renewal.handlers(),
-                Watching(connections, rooms, parts.dashboard).handlers(),
-            ),
-        )
+    namespace = InterviewNamespace(
+        authenticator=parts.authenticator,
+        attendance=attendance,
+        connections=connections,
+        sentinel=sentinel,
+        renewal=renewal,
+        tail=tail,
+        groups=(
+            attendance.handlers(),
+            moderation.handlers(),
+            editing.handlers(),
+            awareness.handlers(),
+            Conversation(proceedings, rooms, parts.presence).handlers(),
+            observing.handlers(),
+            renewal.handlers(),
+            Watching(connections, rooms, parts.dashboard).handlers(),
+        ),
     )
+    server.register_namespace(namespace)
+    server.costs = namespace.costs
 
     def drain() -> None:
         for connection in connections:

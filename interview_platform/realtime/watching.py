@@ -45,7 +45,7 @@ class Watching:
         self._away = False
 
     def handlers(self) -> Handlers:
-        return {"watchDashboard": Handler(WatchDashboard, self._watch)}
+        return {"watchDashboard": Handler(WatchDashboard, self._watch, cost=5)}
 
     def _watch(self, connection: Connection, event: WatchDashboard) -> Answer:
         with self._lock:

@@ -25,6 +25,9 @@ EVENT_HEAD = re.compile(
     re.ASCII,
 )
 
+# Its name, which comes after that, as far as it is plain.
+EVENT_NAME = re.compile(r'\["(\w{1,100})"', re.ASCII)
+
 
 class UnreadableEventError(ValueError):
     """An event that is refused; `event` knows what its head says."""

@@ -18,6 +18,9 @@ from ..core.ratelimit import Bucket, SharedBucket, share
 AT_ONCE = 5
 """Seconds' worth of events that may come at once: what a client sends again after a cut."""
 
+EVENT_BYTES = 16 * 1024
+"""Bytes of a message that take as much as another event."""
+
 BYTES_PER_SECOND = 4 * 1024 * 1024
 BYTES_AT_ONCE = 24 * 1024 * 1024
 
@@ -36,7 +39,11 @@ class TooManyConnections(TooManyRequests):
 
 
 class Allowance:
-    """What one person may still send, over all of their connections."""
+    """What one person may still send, over all of their connections.
+
+    Tokens of `events` stand for what an event costs this process: one for a small event that
+    is passed on, which takes about 230 us of CPU.
+    """
 
     __slots__ = ("connections", "events", "traffic")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from socketio.packet import CONNECT_ERROR, DISCONNECT
 from ..core.errors import Invalid, NotFound, TooManyRequests
 from ..core.origins import normalize_origin
 from ..core.promise import Promise
+from ..core.ratelimit import Bucket
 from . import Refused
 from .engine import Connection, EngineServer
-from .incoming import EVENT_HEAD, Incoming, UnreadableEventError
-from .limits import Limits
+from .incoming import EVENT_HEAD, EVENT_NAME, Incoming, UnreadableEventError
+from .limits import EVENT_BYTES, Limits
 from .outgoing import Outgoing, Put
 from .packets import Packet, PacketJSON, UnreadableConnectError
 
@@ -61,8 +63,10 @@ class Server(socketio.Server):  # type: ignore[misc]
 
     Messages of more than `max_http_buffer_size` bytes, attachments taken together, are
     refused. `limits` bounds connections an address, and what people send that handlers of
-    `connect` have named by `identify`. Events named in `droppable` are left out first where a
-    client reads too slowly. Other options are python-socketio's.
+    `connect` have named by `identify`. An event takes one token of what a person may send,
+    another for each `EVENT_BYTES`, and what `costs` has for its name. Events named in
+    `droppable` are left out first where a client reads too slowly. Other options are
+    python-socketio's.
     """
 
     eio: EngineServer
@@ -92,6 +96,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         )
         self.eio.deliver = self._take
         self._on_failure = on_failure
+        self.costs: Mapping[str, float] = {}
         self._limits = limits
         self._draining = False
 
@@ -107,11 +112,12 @@ class Server(socketio.Server):  # type: ignore[misc]
         response: Iterable[bytes] = super().handle_request(environ, start_response)
         return response
 
-    def identify(self, sid: str, namespace: str, person: str) -> Put:
+    def identify(self, sid: str, namespace: str, person: str) -> tuple[Put, Bucket]:
         """Count the socket `sid`, which is about to connect, as one of `person`.
 
         What all sockets of a person send is limited together. Returns what sends to it, and
-        never waits. Raises `TooManyConnections`.
+        never waits, and the tokens of its person: handlers take from these what an event has
+        cost beyond what was taken for it before. Raises `TooManyConnections`.
         """
         connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
         if connection is None:
@@ -119,7 +125,7 @@ class Server(socketio.Server):  # type: ignore[misc]
         connection.release()
         connection.allowance = self._limits.admit(person, connection.sid)
         connection.person = person
-        return connection.put
+        return connection.put, connection.allowance.events
 
     def disconnect(
         self, sid: str, namespace: str | None = None, ignore_queue: bool = False
@@ -194,25 +200,49 @@ class Server(socketio.Server):  # type: ignore[misc]
         if delay := allowance.traffic.owe(len(data)):
             gevent.sleep(delay)
         if connection.unfinished is not None and isinstance(data, bytes):
-            return True  # a part of an event that was let through
-        if allowance.events.take():
-            if connection.refused and allowance.events.level > allowance.events.burst / 2:
+            # A part of an event that was let through.
+            allowance.events.owe(len(data) / EVENT_BYTES)
+            return True
+        tokens = allowance.events
+        # What is more than a person can ever have would never be let through.
+        if tokens.take(min(1 + len(data) // EVENT_BYTES, tokens.burst)):
+            if connection.refused and tokens.level > tokens.burst / 2:
                 connection.refused = 0
             return True
         if isinstance(data, str) and _leaves(connection, data):
             return True
-        self._refuse_flood(connection, data)
+        head = EVENT_HEAD.match(data) if isinstance(data, str) else None
+        event, cost = None, 1.0
+        if head and head["id"]:
+            event = Incoming(head["namespace"] or "/", int(head["id"]))
+            if name := EVENT_NAME.match(head.string, head.end()):
+                cost += self.costs.get(name[1], 0.0)
+        self._refuse_flood(connection, event, tokens.wait(min(cost, tokens.burst)))
         return False
 
-    def _refuse_flood(self, connection: Connection, data: str | bytes) -> None:
+    def _affords(self, connection: Connection, event: Incoming) -> bool:
+        """Take what an event costs by its name, if that is there; else refuse it."""
+        cost, allowance = self.costs.get(event.content[0]), connection.allowance
+        if not cost or allowance is None:
+            return True
+        tokens = allowance.events
+        cost = min(cost, tokens.burst - 1)
+        if tokens.take(cost):
+            return True
+        # If each try took something, those who try often would never be let through.
+        tokens.owe(-1)
+        self._refuse_flood(connection, event, tokens.wait(1 + cost))
+        return False
+
+    def _refuse_flood(self, connection: Connection, event: Incoming | None, wait: float) -> None:
+        """Refuse an event too many, which may be sent again after `wait` seconds."""
         connection.refused += 1
         if connection.refused > MAX_REFUSALS:
             connection.cut("it floods")
             return
-        head = EVENT_HEAD.match(data) if isinstance(data, str) else None
-        if head and head["id"]:
-            refusal = self._on_failure(TooManyRequests(1, "Too many events, send fewer"))
-            event = Incoming(head["namespace"] or "/", int(head["id"]))
+        if event is not None:
+            seconds = max(1, math.ceil(wait))
+            refusal = self._on_failure(TooManyRequests(seconds, "Too many events, send fewer"))
             self._acknowledge(connection, event, refusal)
         gevent.sleep(REFUSAL_PAUSE)
 
@@ -272,7 +302,7 @@ class Server(socketio.Server):  # type: ignore[misc]
     def _handle(self, connection: Connection, event: Incoming) -> None:
         """Have the namespace handle an event, and acknowledge it now or once it is done."""
         sid = connection.sockets.get(event.namespace)
-        if sid is None:
+        if sid is None or not self._affords(connection, event):
             return
         name, *arguments = event.content
         try:

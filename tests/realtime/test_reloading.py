@@ -10,6 +10,7 @@ from bson import ObjectId
 from interview_platform.auth.model import Actor, Role
 from interview_platform.core.clock import utcnow
 from interview_platform.core.errors import Unavailable
+from interview_platform.core.ratelimit import Bucket
 from interview_platform.core.workpool import Workpool
 from interview_platform.editor.document import Document
 from interview_platform.realtime.connections import Connection, Membership
@@ -46,7 +47,8 @@ def test_edits_that_were_not_heard_are_told_when_the_document_is_read_again(
         heard.append(outgoing)
 
     actor = Actor(user_id=ObjectId(), role=Role.ADMIN, name="Ida", session_id=ObjectId())
-    connection = Connection("socket", actor, utcnow() + timedelta(hours=1), hear)
+    expires_at, tokens = utcnow() + timedelta(hours=1), Bucket(1, 1)
+    connection = Connection("socket", actor, expires_at, hear, tokens)
     membership = Membership(connection, hosted, [hosted.room, hosted.yjs_room], yjs=True)
     rooms.enter(connection, membership.rooms)
     state = editing.state(membership, None)["update"]
