@@ -7,8 +7,8 @@ import re
 import phonenumbers
 
 # Digits, and what is written between them. Letters would be dialled, and what follows a number
-# in words would be left out.
-_WRITTEN = re.compile(r"(?:tel:)?[+＋][\d\s()\[\].\-‐-―−－/]+", re.IGNORECASE)  # noqa: RUF001
+# in words would be left out. Spreadsheets put a `=` before a number to keep its `+`.
+_WRITTEN = re.compile(r"(?:tel:|=)?[+＋][\d\s()\[\].\-‐-―−－/]+", re.IGNORECASE)  # noqa: RUF001
 _MAX_DIGITS = 15
 
 
