@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.fields import Id, ListOf, Number, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
-from ..core.text_fields import AccountEmail, Choice, Email, Password, Phone, Text, TimeZone
+from ..core.text_fields import AccountEmail, Choice, Email, Name, Password, Phone, Text, TimeZone
 from .model import Role, UserStatus
 
 STAFF_ROLES = (Role.INTERVIEWER, Role.ADMIN)
@@ -12,8 +12,8 @@ STAFF_ROLES = (Role.INTERVIEWER, Role.ADMIN)
 SETTABLE_STATUS = (UserStatus.ACTIVE, UserStatus.INACTIVE)
 
 
-def name_field(**kwargs: bool) -> Text:
-    return Text("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
+def name_field(**kwargs: bool) -> Name:
+    return Name("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
 
 
 def channel_field() -> Choice:

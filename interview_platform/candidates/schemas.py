@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from ..auth.model import UserStatus
@@ -16,7 +15,8 @@ from ..auth.schemas import (
 )
 from ..core.fields import Decimal, Flag, Id, ListOf, MapOf, Number, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
-from ..core.text_fields import Choice, Email, Password, Text, WebAddress
+from ..core.text import is_blank
+from ..core.text_fields import Choice, Email, Name, Password, Text, WebAddress
 from .model import MAX_HISTORY, LotStatus, fold
 
 MAX_LABELS = 50
@@ -26,10 +26,6 @@ MAX_LISTED = 1_000
 
 # What a spreadsheet may take for the start of a formula, full-width forms included.
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
-
-
-# The Unicode categories of what nobody sees: controls, formats (of no width) and spaces.
-UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 
 
 class PlainText(Text):
@@ -42,12 +38,16 @@ class PlainText(Text):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        first = next((each for each in text if unicodedata.category(each) not in UNSEEN), None)
+        first = next((each for each in text if not is_blank(each)), None)
         if text and first is None:
             raise self.make_error("unseen")
         if first in FORMULA_SIGNS:
             raise self.make_error("formula")
         return text
+
+
+class PlainName(PlainText, Name):
+    """A name or a title that begins no formula."""
 
 
 class PlainEmail(PlainText, Email):
@@ -58,7 +58,7 @@ class Labels(ListOf):
     """Short words without doubles: of spellings that differ in case alone, the first is kept."""
 
     def __init__(self, description: str, *, example: list[str], **kwargs: Any) -> None:
-        label = PlainText("A word or two.", least=1, most=MAX_LABEL_LENGTH)
+        label = PlainName("A word or two.", least=1, most=MAX_LABEL_LENGTH)
         super().__init__(label, description, most=MAX_LABELS, example=example, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
@@ -111,8 +111,8 @@ def notes_field() -> PlainText:
     )
 
 
-def candidate_name_field(**kwargs: Any) -> PlainText:
-    return PlainText("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
+def candidate_name_field(**kwargs: Any) -> PlainName:
+    return PlainName("The person's full name.", least=1, most=200, example="Ada Lovelace", **kwargs)
 
 
 class _ProfileFields(Schema):

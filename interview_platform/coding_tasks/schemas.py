@@ -6,12 +6,12 @@ from marshmallow import validate
 
 from ..core.fields import Flag, Id, ListOf, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, Schema
-from ..core.text_fields import Choice, Lines, Text
+from ..core.text_fields import Choice, Lines, Name, Text
 from .model import MAX_CODE, MAX_TASK_BYTES, MAX_TEST_TEXT, MAX_TESTS, Difficulty
 
 
-def title_field(**kwargs: bool) -> Text:
-    return Text("What the task is called.", least=1, most=200, example="Two sum", **kwargs)
+def title_field(**kwargs: bool) -> Name:
+    return Name("What the task is called.", least=1, most=200, example="Two sum", **kwargs)
 
 
 def language_field(**kwargs: bool) -> Text:
@@ -31,7 +31,7 @@ def difficulty_field(**kwargs: bool) -> Choice:
 class TaskTestSchema(Schema):
     """A program's input, and what it must print."""
 
-    name = Text("What the test shows.", least=1, most=200, required=True, example="small numbers")
+    name = Name("What the test shows.", least=1, most=200, required=True, example="small numbers")
     stdin = Lines(
         "What the program reads.",
         most=MAX_TEST_TEXT,

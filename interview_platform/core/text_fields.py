@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 from .addresses import canonical_email
 from .newlines import normalize_newlines
 from .phone_numbers import ExtensionError, e164
-from .text import is_visible
+from .text import hidden_in_name, is_blank, is_visible
 
 # Names in the time zone database for what is no place: this machine's own, and none at all.
 _NO_TIMEZONES = frozenset({"localtime", "Factory"})
@@ -75,6 +75,25 @@ class Lines(Text):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         return normalize_newlines(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Name(Text):
+    """A name or a title: on one line, and nothing in it that hides or turns what is seen."""
+
+    default_error_messages = {
+        "blank": "Must hold something that can be seen.",
+        "hidden": "Must not hold line breaks, control characters or others that are not seen"
+        " (U+{code:04X}).",
+    }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        hidden = hidden_in_name(text)
+        if hidden is not None:
+            raise self.make_error("hidden", code=ord(hidden))
+        if text and is_blank(text):
+            raise self.make_error("blank")
+        return text
 
 
 class Password(fields.String):

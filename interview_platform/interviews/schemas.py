@@ -10,7 +10,7 @@ from ..auth.schemas import UserRefSchema
 from ..coding_tasks.schemas import CodingTaskRefSchema, CodingTaskSchema
 from ..core.fields import Decimal, Flag, Id, Json, ListOf, Number, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
-from ..core.text_fields import Choice, Text
+from ..core.text_fields import Choice, Name, Text
 from ..session_log.entry import MAX_BYTES, TYPES
 from .model import MAX_CRITERIA, MAX_FEEDBACK, InterviewStatus, Recommendation
 
@@ -89,7 +89,7 @@ class CancelSchema(Schema):
 class CriterionSchema(Schema):
     """One thing that was judged."""
 
-    name = Text("What was judged.", least=1, most=100, required=True, example="Problem solving")
+    name = Name("What was judged.", least=1, most=100, required=True, example="Problem solving")
     score = Number("How good it was.", least=1, most=5, required=True, example=4)
     comment = Text(
         "Why.", most=2000, allow_none=True, example="Found the hash table without a hint."

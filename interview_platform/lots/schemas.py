@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
-from ..candidates.schemas import PlainText, skills_field, tags_field
+from ..candidates.schemas import PlainName, PlainText, skills_field, tags_field
 from ..core.fields import Decimal, Flag, Id, ListOf, Number, Part, Timestamp
 from ..core.schemas import ChangeSchema, PageEnvelope, PageQuery, Schema
 from ..core.text_fields import Choice, Text
@@ -17,8 +17,8 @@ MAX_ADDED = 1_000
 MAX_DRAWS_A_PAGE = 20
 
 
-def lot_name_field(**kwargs: Any) -> PlainText:
-    return PlainText(
+def lot_name_field(**kwargs: Any) -> PlainName:
+    return PlainName(
         "What the lot is called.", least=1, most=200, example="Backend, spring", **kwargs
     )
 

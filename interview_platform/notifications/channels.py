@@ -25,8 +25,9 @@ from twilio.rest.api import Api
 from ..auth.accounts import Recipient
 from ..core.clock import utcnow
 from ..core.phone_numbers import ExtensionError, e164
+from ..core.text import one_line
 from .model import PermanentDeliveryError, TransientDeliveryError
-from .rendering import Message, one_line
+from .rendering import Message
 
 if TYPE_CHECKING:
     import requests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -15,6 +14,7 @@ from babel.units import format_unit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ..auth.accounts import Purpose, Recipient
+from ..core.text import one_line, without_links
 
 TEMPLATES = frozenset(
     {
@@ -35,7 +35,6 @@ ONE_USE_LINKS: Mapping[str, Purpose] = {
 
 LOCALE = "en"
 
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OPTIONAL: Mapping[str, Any] = {"previousStart": None, "reason": None}
 
 
@@ -79,14 +78,19 @@ class Renderer:
     def render(
         self, template: str, recipient: Recipient, context: Mapping[str, Any], link: str
     ) -> Message:
-        """Render `template` for `recipient`, with `link` as the place to go to."""
+        """Render `template` for `recipient`, with `link` as the place to go to.
+
+        Names are shown without what mail programs would make links of.
+        """
         zone = _zone(recipient.timezone)
         values: dict[str, Any] = {
             name: one_line(value) if isinstance(value, str) else value
             for name, value in {**_OPTIONAL, **context}.items()
         }
+        if "counterpart" in values:
+            values["counterpart"] = without_links(values["counterpart"])
         values |= {
-            "name": one_line(recipient.name),
+            "name": without_links(one_line(recipient.name)),
             "link": link,
             "day_and_time": lambda moment: _day_and_time(moment, zone),
             "short_time": lambda moment: _short_time(moment, zone),
@@ -104,11 +108,6 @@ class Renderer:
 
     def _fill(self, file: str, values: Mapping[str, Any]) -> str:
         return self._environment.get_template(file).render(values)
-
-
-def one_line(text: str) -> str:
-    """Return `text` without line breaks and control characters, so that it stays in its place."""
-    return " ".join(_BREAKS.sub(" ", text).split())
 
 
 def _zone(name: str) -> tzinfo:

@@ -12,7 +12,7 @@ from ..interviews.presence import Presence
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import acknowledge
 from .connections import Connection, Membership
-from .events import RoomEvent, SocketId, bound_json, check_text
+from .events import RoomEvent, SocketId, bound_json, check_text, check_title
 from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
 from .rooms import Rooms
@@ -78,7 +78,7 @@ class Bookmark(RoomEvent):
     rating: Annotated[int, Meta(ge=1, le=5)] | None = None
 
     def __post_init__(self) -> None:
-        check_text("label", self.label, blank=False)
+        check_title("label", self.label)
 
 
 class Quality(Struct, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from bson import ObjectId
 from msgspec import Meta, Struct
 
 from ..core.errors import Invalid
+from ..core.text import hidden_in_name, is_blank
 
 InterviewId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{24}\Z")]
 # In ms since the epoch, by the client's clock.
@@ -72,6 +73,16 @@ def check_text(field: str, text: str, *, blank: bool = True) -> None:
         raise ValueError(f"{field}: must not be blank")
     if "\0" in text:
         raise ValueError(f"{field}: must not hold NUL")
+
+
+def check_title(field: str, text: str) -> None:
+    """Raise ValueError, for a struct's own check, for text that is no name or title."""
+    check_text(field, text)
+    if is_blank(text):
+        raise ValueError(f"{field}: must not be blank")
+    hidden = hidden_in_name(text)
+    if hidden is not None:
+        raise ValueError(f"{field}: must not hold U+{ord(hidden):04X}, which is not seen")
 
 
 def _spell(text: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -183,9 +184,57 @@ def test_names_stay_in_their_place(desk: Desk, sendgrid: Provider) -> None:
     assert mail["subject"].startswith('Interview with <b onclick="x">Eve</b> Subject: You won on')
     assert mail["personalizations"][0]["to"][0]["name"] == "Ada Bcc: all@example.com"
     text, html = (part["value"] for part in mail["content"])
-    assert "Hello Ada Bcc: all@example.com,\n" in text
+    assert "Hello Ada Bcc: all@example. com,\n" in text
     assert "<b onclick" not in html
     assert "&lt;b onclick=&#34;x&#34;&gt;Eve" in html
+
+
+LINKS = re.compile(r"https?://\S|www\.\S|[^\s.]+\.(?:example|com)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Eve http://evil.example/x",
+        "Eve HTTPS://EVIL.EXAMPLE",
+        "Eve www.evil.example",
+        "evil.example/login",
+        "eve@evil.example",
+        "mailto:eve@evil.com",
+        "Eve evil。com",
+        "Eve evil.\u200dcom",
+        "Eve \u202eelpmaxe.live\u202c evil\u200b.\u2060com",
+    ],
+    ids=ascii,
+)
+def test_no_name_becomes_a_link(
+    desk: Desk, sendgrid: Provider, twilio: Provider, name: str
+) -> None:
+    number = f"+4930{zlib.crc32(name.encode())}"
+    by_sms = desk.person(name=name, phone=number, notificationChannel="sms")
+    by_email = desk.person(name=name)
+    for person in (by_sms, by_email):
+        for template in ("interview_scheduled", "interview_cancelled"):
+            row = desk.closed(desk.send(person, template, context={"counterpart": name}))
+            assert row["status"] == "sent", row
+
+    shown = [received.message["Body"] for received in twilio.to(number)]
+    for received in sendgrid.to(by_email["email"]):
+        mail = received.message
+        shown += [mail["subject"], *(part["value"] for part in mail["content"])]
+        assert is_clean(mail["personalizations"][0]["to"][0]["name"])
+    assert len(shown) == 2 + 2 * 3
+    for text in shown:
+        assert is_clean(text.replace("\n", ""))
+        own = re.sub(r"https://app\.example\.com/welcome#interview=\w+", "", text)
+        plain = re.sub("[\u200c-\u200f]", "", own)
+        assert not LINKS.search(plain.replace("。", ".")), text
+        assert "evil" in plain.lower()
+
+
+def is_clean(text: str) -> bool:
+    """Tell that a text has no control characters, and nothing that turns what is around it."""
+    return not re.search("[\x00-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069]", text)
 
 
 @pytest.mark.parametrize(

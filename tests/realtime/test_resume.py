@@ -50,6 +50,9 @@ def test_only_staff_are_sent_what_is_for_staff(connect: Connect, meeting: Meetin
     mark = {"interviewId": meeting.id, "label": "fine answer", "rating": 5}
     assert ida.call("bookmark", mark)["ok"]
     assert ida.next("bookmark")["label"] == "fine answer"
+    for label in ("a\u202eb", "a\nb", "\u200b", "\u200e ", " "):
+        refused = ida.call("bookmark", {**mark, "label": label})["error"]
+        assert (refused["code"], list(refused["errors"])) == ("invalid", ["label"]), label
     colleague, cleo = connect(meeting.company.admin), connect(meeting.candidate)
     assert colleague.join(meeting.id, sinceSeq=since)["ok"]
     assert cleo.join(meeting.id, sinceSeq=since)["ok"]
