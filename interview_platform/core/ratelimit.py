@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from threading import Thread
 from time import monotonic
 
@@ -68,6 +69,33 @@ class Bucket:
         self._full_at = full_at = (full_at if full_at > now else now) + amount / self.rate
         owed = full_at - now - self.burst / self.rate
         return owed if owed > 0 else 0.0
+
+
+class Shares:
+    """How much of something each of many holders uses, of which each has a share.
+
+    A holder may use `rate` a second, and `burst` at once. Those who use little are forgotten.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
+
+    def delay(self, holder: Hashable) -> float:
+        """Return the seconds until the holder has used no more than its share."""
+        bucket = self._buckets.get(holder)
+        return max(0.0, -bucket.level / bucket.rate) if bucket else 0.0
+
+    def charge(self, holder: Hashable, amount: float) -> None:
+        """Take note that the holder has used `amount`."""
+        bucket = self._buckets.get(holder)
+        if bucket is None:
+            bucket = self._buckets[holder] = Bucket(self._rate, self._burst)
+        self._buckets.move_to_end(holder)
+        bucket.owe(amount)
+        while self._buckets and next(iter(self._buckets.values())).full:
+            self._buckets.popitem(last=False)
 
 
 class SharedBucket(Bucket):

@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from secrets import randbits
 
 from pycrdt import Doc, Text, merge_updates
 
-from ..core.errors import Conflict, Invalid, TooLarge
-from .edits import Edit, Edits, edits_between, edits_in_bytes, edits_of, transformed
+from ..core.errors import Conflict, Invalid, ServiceError, TooLarge
+from .bounds import (
+    EDIT_FRAME,
+    HEAVY_COMPARISON,
+    HEAVY_CROSSING,
+    HEAVY_PRODUCT,
+    HEAVY_TEXT,
+    HEAVY_UPDATE,
+    LEAST_EDITS,
+    MAX_CLIENTS,
+    MAX_PARTS,
+    MAX_PARTS_BYTES,
+    MAX_SECONDS,
+    MAX_STATE,
+    MAX_TEXT,
+    MAX_UPDATE,
+    MOST_BYTES_PASSED,
+    MOST_CROSSINGS,
+    MOST_EDITS,
+)
+from .edits import (
+    Edit,
+    Edits,
+    coarsened,
+    edits_between,
+    edits_in_bytes,
+    edits_of,
+    reach,
+    transformed,
+)
 from .halves import Halves
 from .keystroke import Keystroke
-from .order import ends_with
+from .order import ends_with, in_order
+from .pieces import apply_in_pieces
 from .revision import Base, History
 from .update import ROOT, Update, read, read_vector, units, write_vector
-
-# How long the text may be, and one update of it, in bytes.
-MAX_TEXT = 1024 * 1024
-MAX_UPDATE = 256 * 1024
-# What the document may weigh with the traces of what was deleted, in bytes.
-MAX_STATE = 4 * 1024 * 1024
-# Updates of more bytes are heavy.
-HEAVY_UPDATE = 8 * 1024
 
 # An update that says nothing.
 EMPTY = b"\x00\x00"
 # The state vector of who has nothing.
 _NOTHING = b"\x00"
-
-# Updates that are kept apart until they are folded into one state.
-_TAIL = 1000
-# What an edit weighs in an update beside its text, in bytes, at the most.
-_EDIT_FRAME = 64
 
 
 class Document:
@@ -64,7 +80,7 @@ class Document:
         document = cls()
         given = list(states)
         for state in given:
-            document._try(partial(document._doc.apply_update, state))
+            document._try(partial(document._digest, state))
         # One is what would be made of the document, and that takes as long as reading it.
         document._survey(given[0] if len(given) == 1 else None)
         return document
@@ -117,24 +133,41 @@ class Document:
         return list(self._early)
 
     def is_heavy(self, update: bytes) -> bool:
-        """Tell whether `update` belongs on a thread: it is large, or bounds are near enough
-        that the document has to be measured for it."""
+        """Tell whether `update` belongs on a thread.
+
+        It is large, bounds are near enough that the document has to be measured for it, or
+        the document has such a past that even small updates take long.
+        """
         size = len(update)
         return (
-            size > HEAVY_UPDATE or self._weight + size > MAX_STATE or not self._has_room_for(size)
+            self._is_slow(size)
+            or self._weight + size > MAX_STATE
+            or self._tail_size + size > MAX_PARTS_BYTES
+            or not self._has_room_for(size)
+        )
+
+    def is_heavy_text(self, text: str, base: Base) -> bool:
+        """Tell whether it belongs on a thread to `merge` this text."""
+        return (
+            len(text) + self.size > HEAVY_TEXT
+            or self._tail_size + 4 * len(text) > MAX_PARTS_BYTES
+            or self.history.distance(base) > HEAVY_CROSSING
+            or reach(base.text, text) > HEAVY_COMPARISON
         )
 
     def apply(self, update: bytes, *, trusted: bool = False) -> bytes | None:
         """Work `update` in, and return what of it was new, as an update; None if nothing was.
 
         Raises `Invalid` for what is malformed, no plain editing, or types CR, `TooLarge` beyond
-        `MAX_UPDATE`, `MAX_TEXT` or `MAX_STATE`, and `Conflict` where it rests on edits
-        that are not here. One that is `trusted`, since it was checked before, may come before
-        those that it rests on: it is worked in, and told, with the last of them.
+        `MAX_UPDATE`, `MAX_TEXT`, `MAX_STATE`, `MAX_CLIENTS` or `MAX_SECONDS`, and `Conflict`
+        where it rests on edits that are not here. One that is `trusted`, since it was checked
+        before, may come before those that it rests on: it is worked in, and told, with the last
+        of them.
         """
         if not trusted:
             if len(update) > MAX_UPDATE:
-                raise TooLarge(f"An update holds at most {MAX_UPDATE} bytes")
+                message = f"An update holds at most {MAX_UPDATE} bytes"
+                raise TooLarge(message, {"update": [message]})
             content = read(update)
             self._check(update, content)
         else:
@@ -142,7 +175,7 @@ class Document:
             if not self._is_grounded(content):
                 self._early[update] = content
                 return None
-        new = self._apply(update, content)
+        new = self._apply(update, content, None if trusted else MAX_SECONDS)
         if new is None or not self._early:
             return new
         return merge_updates(new, *self._catch_up())
@@ -150,7 +183,8 @@ class Document:
     def merge(self, text: str, base: Base) -> tuple[bytes | None, Base]:
         """Edit the document as somebody did who saw `base` and has now `text`.
 
-        Makes the smallest edits that do; what others have changed since stays changed. Returns
+        Makes the smallest edits that do, or fewer that replace more where those would be
+        many; what others have changed since stays changed. Returns
         them as an update, None if nothing changes, and what that person has now before them.
         Raises `Invalid` for text that is not Unicode and `TooLarge` beyond `MAX_TEXT` or
         `MAX_STATE`.
@@ -159,11 +193,22 @@ class Document:
             raise _text_too_large()
         theirs = self.history.since(base)
         if theirs is None:
-            theirs = [edits_in_bytes(edits_between(base.text, self.text), base.text)]
-        mine = edits_in_bytes(edits_between(base.text, text), base.text)
+            others = coarsened(edits_between(base.text, self.text), base.text, MOST_EDITS)
+            theirs = [edits_in_bytes(others, base.text)]
+        edits = edits_between(base.text, text)
+        if len(edits) > LEAST_EDITS:
+            edits = coarsened(edits, base.text, self._most_edits(sum(map(len, theirs))))
+        mine = edits_in_bytes(edits, base.text)
         mine, theirs = transformed(mine, theirs)
         new = self._edit(mine)
         return new, Base(text, self.history.now, theirs)
+
+    def _most_edits(self, crossed: int) -> int:
+        """Return how many edits may be made at once that have crossed with so many."""
+        self._measured()
+        past = self._weight - self._text_size
+        most = min(MOST_BYTES_PASSED // max(past, 1), MOST_CROSSINGS // max(crossed, 1))
+        return max(LEAST_EDITS, min(MOST_EDITS, most))
 
     def _edit(self, edits: Edits) -> bytes | None:
         if not edits:
@@ -173,7 +218,7 @@ class Document:
         if self.size + inserted - deleted > MAX_TEXT:
             raise _text_too_large()
         if inserted:
-            self._check_weight(inserted + _EDIT_FRAME * len(edits))
+            self._check_weight(inserted + EDIT_FRAME * len(edits))
         new = self._make(edits)
         self.history.record(edits)
         return self._note(new)
@@ -197,13 +242,13 @@ class Document:
         self._doc: Doc[Text] = Doc(client_id=randbits(32), allow_multithreading=True)
         self._text = self._doc.get(ROOT, type=Text)
         for part in self._parts:
-            self._doc.apply_update(part)
+            self._digest(part)
         self._survey()
 
     def _survey(self, state: bytes | None = None) -> None:
         """Take note of the document as a whole, which `state` is known to make."""
         state = state or self._state()
-        self._parts = [state]
+        self._parts, self._tail_size = [state], 0
         self._clocks = read_vector(self._doc.get_state())
         # At the most: measured again when the bounds come near.
         self._text_size, self._weight = self.size, len(state)
@@ -224,6 +269,9 @@ class Document:
         self._halves.check(content, self._clocks)
         if not content.structs:
             return
+        clients = {struct.client for struct in content.structs}
+        if len(self._clocks) + len(clients) > MAX_CLIENTS and clients - self._clocks.keys():
+            raise TooLarge(f"At most {MAX_CLIENTS} clients write in a document")
         inserted = 0
         for client, clock, length, text, _, _ in content.structs:
             if text and clock + length > self._clocks.get(client, 0):
@@ -242,13 +290,16 @@ class Document:
             for client, clock, length in content.deletions
         )
 
-    def _apply(self, update: bytes, content: Update) -> bytes | None:
-        """Work in an update that rests on what is here, and return what of it was new."""
+    def _apply(self, update: bytes, content: Update, most: float | None = None) -> bytes | None:
+        """Work in an update that rests on what is here, and return what of it was new.
+
+        Raises `TooLarge` where that takes more than `most` seconds.
+        """
         if self._tell is None and not self.history.is_kept:
-            return self._work_in(update, content)
+            return self._work_in(update, content, most)
         made: list[Edits] = []
         if self._ascii and (key := Keystroke.of(content, self._text, self._clocks)):
-            new = self._work_in(update, content)
+            new = self._work_in(update, content, most)
             made.append(key.change())
         else:
             # The library's own subscription: what it makes of an event beside the change
@@ -257,7 +308,7 @@ class Document:
                 lambda event: made.append(edits_of(event.delta))
             )
             try:
-                new = self._work_in(update, content)
+                new = self._work_in(update, content, most)
             finally:
                 subscription.drop()
         for edits in made:
@@ -266,8 +317,10 @@ class Document:
             self.history.record(edits)
         return new
 
-    def _work_in(self, update: bytes, content: Update) -> bytes | None:
+    def _work_in(self, update: bytes, content: Update, most: float | None) -> bytes | None:
         change = partial(self._doc.apply_update, update)
+        if self._is_slow(len(update)):
+            change = partial(self._digest, update, content, most)
         known = self._clocks
         if content.structs and all(
             struct.clock >= known.get(struct.client, 0) for struct in content.structs
@@ -276,6 +329,21 @@ class Document:
             self._try(change)
             return self._note(update, content)
         return self._note(self._safely(change))
+
+    def _digest(
+        self, update: bytes, content: Update | None = None, most: float | None = None
+    ) -> None:
+        """Apply an update, a large one in pieces; `content` is what it holds, where read."""
+        if content is None and len(update) > HEAVY_UPDATE:
+            # What was never checked may hold more than plain editing.
+            with suppress(Invalid):
+                content = read(update)
+        structs = content and in_order(content.structs, read_vector(self._doc.get_state()))
+        if content is None or structs is None:
+            self._doc.apply_update(update)
+            return
+        with self._doc.transaction():
+            apply_in_pieces(self._doc.apply_update, structs, content.deletions, most)
 
     def _catch_up(self) -> Iterator[bytes]:
         """Work in the early updates that rest on what is here by now; yields what was new."""
@@ -305,6 +373,9 @@ class Document:
         """Make a change; one that fails leaves the document as it was, and raises `Invalid`."""
         try:
             change()
+        except ServiceError:
+            self._begin()
+            raise
         except ValueError as error:
             raise Invalid({"update": ["Not a Yjs update."]}) from error
         except BaseException as error:
@@ -331,6 +402,7 @@ class Document:
         if new is None:
             return None
         self._parts.append(new)
+        self._tail_size += len(new)
         try:
             structs = (content or read(new)).structs
         except Invalid:
@@ -344,9 +416,22 @@ class Document:
                 self._has_cr = self._has_cr or "\r" in struct.text
         self._halves.note(structs)
         self._weight += len(new)
-        if len(self._parts) > _TAIL:
-            self._parts = [self._state()]
+        if self._tail_size > MAX_PARTS_BYTES:
+            # Forgets what was deleted as well.
+            self._survey()
+        elif len(self._parts) > MAX_PARTS:
+            self._parts, self._tail_size = [self._measured()], 0
         return new
+
+    def _is_slow(self, size: int) -> bool:
+        past = self._weight - self._text_size
+        return size > HEAVY_UPDATE or size * past > HEAVY_PRODUCT
+
+    def _measured(self) -> bytes:
+        """Return the state, and take note of its size."""
+        state = self._state()
+        self._weight, self._text_size = len(state), self.size
+        return state
 
     def _has_room_for(self, inserted: int) -> bool:
         if self._text_size + inserted > MAX_TEXT:
@@ -360,7 +445,7 @@ class Document:
 
     def _check_weight(self, added: int) -> None:
         if self._weight + added > MAX_STATE:
-            self._weight = len(self._state())
+            self._measured()
         if self._weight + added > MAX_STATE:
             raise TooLarge("The document holds too much that was deleted")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, AnyStr, Generic, NamedTuple
 
 from rapidfuzz.distance import Indel
 
 # How many pairs of characters, or of lines, are compared in all: some milliseconds of work.
 MAX_PAIRS = 16_000_000
+
+# Kept text shorter than this is a coincidence, where texts differ in too many places.
+_COINCIDENCE = 8
 
 # What changed in the text, from its start: {"retain": n}, {"insert": text}, {"delete": n},
 # with lengths in bytes of UTF-8.
@@ -55,8 +60,34 @@ def edits_between(old: str, new: str) -> list[Edit[str]]:
     if len(old_part) * len(new_part) <= MAX_PAIRS:
         found = _by_character(old_part, new_part)
     else:
-        found = _by_line(old_part, new_part)
+        first, left = _whole_lines(old, start, end)
+        found = _by_line(old[first : len(old) - left], new[first : len(new) - left])
+        if len(found) == 1:
+            return [Edit(start, len(old) - end, new_part)]
+        start = first
     return [Edit(start + edit.start, start + edit.stop, edit.text) for edit in found]
+
+
+def coarsened(edits: list[Edit[str]], old: str, most: int) -> list[Edit[str]]:
+    """Return at most `most` edits of `old` that do the same as `edits`, which are in order.
+
+    Edits with little text between them become one, which replaces that text by itself.
+    """
+    if len(edits) <= most:
+        return edits
+    gaps = [right.start - left.stop for left, right in pairwise(edits)]
+    kept = heapq.nlargest(most - 1, range(len(gaps)), key=gaps.__getitem__)
+    last_of_group = {place for place in kept if gaps[place] >= _COINCIDENCE}
+    found: list[Edit[str]] = []
+    start, pieces = edits[0].start, [edits[0].text]
+    for place, (left, right) in enumerate(pairwise(edits)):
+        if place in last_of_group:
+            found.append(Edit(start, left.stop, "".join(pieces)))
+            start, pieces = right.start, [right.text]
+        else:
+            pieces += (old[left.stop : right.start], right.text)
+    found.append(Edit(start, edits[-1].stop, "".join(pieces)))
+    return found
 
 
 def line_changes(old: Sequence[str], new: Sequence[str]) -> list[Change]:
@@ -193,6 +224,12 @@ def _common(old: str, new: str) -> tuple[int, int]:
     return start, _common_end(old, new, min(len(old), len(new)) - start)
 
 
+def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return `start` and `end` with the lines left out in which they are, as `_common` has them."""
+    line_break = text.find("\n", len(text) - end)
+    return text.rfind("\n", 0, start) + 1, len(text) - line_break - 1 if line_break >= 0 else 0
+
+
 def _common_start(old: str, new: str) -> int:
     # By halving: comparing slices is many times faster than comparing characters.
     low, high = 0, min(len(old), len(new))
@@ -232,19 +269,48 @@ def _by_line(old: str, new: str) -> list[Edit[str]]:
     left = MAX_PAIRS - pairs
     old_ends, new_ends = _ends(old_lines), _ends(new_lines)
     found: list[Edit[str]] = []
-    for old_from, old_to, new_from, new_to in _changes(old_lines, new_lines):
-        start, stop = old_ends[old_from], old_ends[old_to]
-        old_part, new_part = old[start:stop], new[new_ends[new_from] : new_ends[new_to]]
-        pairs = len(old_part) * len(new_part)
-        if pairs > left:
-            found.append(Edit(start, stop, new_part))
-            continue
-        left -= pairs
-        found += [
-            Edit(start + edit.start, start + edit.stop, edit.text)
-            for edit in _by_character(old_part, new_part)
-        ]
+    for change in _changes(old_lines, new_lines):
+        for old_from, old_to, new_from, new_to in _parts(change, old_ends, new_ends, left):
+            start, stop = old_ends[old_from], old_ends[old_to]
+            old_part, new_part = old[start:stop], new[new_ends[new_from] : new_ends[new_to]]
+            pairs = len(old_part) * len(new_part)
+            if pairs > left:
+                _add(found, Edit(start, stop, new_part))
+                continue
+            left -= pairs
+            for edit in _by_character(old_part, new_part):
+                _add(found, Edit(start + edit.start, start + edit.stop, edit.text))
     return found
+
+
+def _parts(
+    change: Change, old_ends: Sequence[int], new_ends: Sequence[int], most: int
+) -> Sequence[Change]:
+    """Return the parts of a change of lines to compare each by itself.
+
+    One line each where the whole has over `most` pairs of characters and as many lines as
+    before, as it has where all that changed is how far they are indented.
+    """
+    old_from, old_to, new_from, new_to = change
+    lines = old_to - old_from
+    old_size, new_size = (
+        old_ends[old_to] - old_ends[old_from],
+        new_ends[new_to] - new_ends[new_from],
+    )
+    if old_size * new_size <= most or new_to - new_from != lines:
+        return [change]
+    return [
+        Change(old_from + line, old_from + line + 1, new_from + line, new_from + line + 1)
+        for line in range(lines)
+    ]
+
+
+def _add(edits: list[Edit[str]], edit: Edit[str]) -> None:
+    """Add an edit to those before it; one that touches the last becomes one with it."""
+    if edits and edits[-1].stop == edit.start:
+        last = edits.pop()
+        edit = Edit(last.start, edit.stop, last.text + edit.text)
+    edits.append(edit)
 
 
 def _ends(lines: Sequence[str]) -> list[int]:

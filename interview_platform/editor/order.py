@@ -16,6 +16,26 @@ def ends_with(structs: Sequence[Struct], clocks: Mapping[int, int]) -> dict[int,
     left out. None where a struct rests on something that is neither known nor among them:
     what its client wrote before it, or the characters beside it.
     """
+    ends = _ends_in_this_order(structs, clocks)
+    if ends is None:
+        ends, _ = _in_another_order(structs, clocks)
+    return ends
+
+
+def in_order(structs: Sequence[Struct], clocks: Mapping[int, int]) -> Sequence[Struct] | None:
+    """Return `structs` in an order in which each rests on those before it and on what is known.
+
+    `clocks` says what is known, as in `ends_with`. None where there is no such order.
+    """
+    if _ends_in_this_order(structs, clocks) is not None:
+        return structs
+    ends, taken = _in_another_order(structs, clocks)
+    return None if ends is None else taken
+
+
+def _ends_in_this_order(
+    structs: Sequence[Struct], clocks: Mapping[int, int]
+) -> dict[int, int] | None:
     ends: dict[int, int] = {}
     for client, clock, length, _, left, right in structs:
         end = ends.get(client) or clocks.get(client, 0)
@@ -24,18 +44,20 @@ def ends_with(structs: Sequence[Struct], clocks: Mapping[int, int]) -> dict[int,
             or (left and left[1] >= (ends.get(left[0]) or clocks.get(left[0], 0)))
             or (right and right[1] >= (ends.get(right[0]) or clocks.get(right[0], 0)))
         ):
-            return _ends_in_another_order(structs, clocks)
+            return None
         ends[client] = max(end, clock + length)
     return ends
 
 
-def _ends_in_another_order(
+def _in_another_order(
     structs: Sequence[Struct], clocks: Mapping[int, int]
-) -> dict[int, int] | None:
+) -> tuple[dict[int, int] | None, list[Struct]]:
+    """Return what `ends_with` does, and the structs that can be taken, in order."""
     queues: dict[int, deque[Struct]] = defaultdict(deque)
     for struct in structs:
         queues[struct.client].append(struct)
     ends = {client: clocks.get(client, 0) for client in queues}
+    taken: list[Struct] = []
 
     def missing(struct: Struct) -> tuple[int, int] | None:
         for neighbour in (struct.left, struct.right):
@@ -54,13 +76,13 @@ def _ends_in_another_order(
         while queue:
             struct = queue[0]
             if struct.clock > ends[client]:
-                return None
+                return None, taken
             if lacking := missing(struct):
                 heappush(waiting[lacking[0]], (lacking[1], client))
                 break
-            queue.popleft()
+            taken.append(queue.popleft())
             ends[client] = max(ends[client], struct.clock + struct.length)
         heap = waiting[client]
         while heap and heap[0][0] < ends[client]:
             ready.append(heappop(heap)[1])
-    return None if any(queues.values()) else ends
+    return (None if any(queues.values()) else ends), taken

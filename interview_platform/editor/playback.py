@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from ..core.errors import Invalid
 from ..core.mongo import Document as Stored
-from .document import MAX_STATE, Document
+from .bounds import MAX_STATE
+from .document import Document
 from .edits import Edits, edits_between, edits_in_bytes
 from .statistics import Statistics
 from .update import units

@@ -14,9 +14,10 @@ from ..core import mongo
 from ..core.mongo import Session, Store
 from ..core.newlines import normalize_newlines
 from ..core.paging import PageRequest
-from ..core.workpool import Workpool
+from ..core.workpool import FairWorkpool
 from ..session_log.service import Event, SessionLog
-from .document import EMPTY, MAX_TEXT, MAX_UPDATE, Document
+from .bounds import MAX_TEXT, MAX_UPDATE
+from .document import EMPTY, Document
 from .edits import is_edit_apart, line_changes
 from .playback import KEYFRAME_EVERY, PLAYED, Playback
 from .repository import CodeDocumentRepository, KeyframeRepository
@@ -66,7 +67,7 @@ class EditorService:
         documents: CodeDocumentRepository,
         keyframes: KeyframeRepository,
         session_log: SessionLog,
-        pool: Workpool,
+        pool: FairWorkpool,
     ) -> None:
         self._store = store
         self._documents = documents
@@ -117,7 +118,7 @@ class EditorService:
             playback.seq,
             playback.document,
             playback.language,
-            self._pool.run(playback.offsets),
+            self._pool.run(interview_id, playback.offsets),
             playback.statistics,
         )
 
@@ -143,12 +144,12 @@ class EditorService:
     def _play(self, interview_id: ObjectId, upto: int) -> Playback:
         """Play the log up to number `upto`, apart from the hub."""
         keyframe = self._keyframes.nearest(interview_id, upto)
-        playback = self._pool.run(Playback, keyframe)
+        playback = self._pool.run(interview_id, Playback, keyframe)
         entries = self._log.entries(interview_id, after=playback.seq, upto=upto, types=PLAYED)
         while some := list(islice(entries, _AT_ONCE)):
-            for passed in self._pool.run(playback.play, some):
+            for passed in self._pool.run(interview_id, playback.play, some):
                 self._keyframes.add(interview_id, passed)
-        for passed in self._pool.run(playback.advance, upto):
+        for passed in self._pool.run(interview_id, playback.advance, upto):
             self._keyframes.add(interview_id, passed)
         return playback
 

@@ -15,7 +15,7 @@ different places in different editors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -88,6 +88,25 @@ def read(update: bytes) -> Update:
     return Update(structs, deletions)
 
 
+def write(structs: Iterable[Struct], deletions: Iterable[Deletion]) -> bytes:
+    """Write an update, in which each client's structs stand by clock, and may leave gaps."""
+    by_client: dict[int, list[Struct]] = {}
+    for struct in structs:
+        by_client.setdefault(struct.client, []).append(struct)
+    update = bytearray(_spelled(len(by_client)))
+    for client, some in by_client.items():
+        _write_structs(update, client, some)
+    ranges: dict[int, list[Deletion]] = {}
+    for deletion in deletions:
+        ranges.setdefault(deletion.client, []).append(deletion)
+    update += _spelled(len(ranges))
+    for client, deleted in ranges.items():
+        update += _spelled(client) + _spelled(len(deleted))
+        for _, clock, length in deleted:
+            update += _spelled(clock) + _spelled(length)
+    return bytes(update)
+
+
 def read_vector(vector: bytes) -> dict[int, int]:
     """Read a state vector: by client, the clock that follows all that is known of it.
 
@@ -126,6 +145,29 @@ def write_id(character: Id) -> bytes:
 def units(text: str) -> int:
     """Return the length of `text` in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+
+def _write_structs(update: bytearray, client: int, structs: Sequence[Struct]) -> None:
+    gaps = sum(one.clock + one.length < other.clock for one, other in pairwise(structs))
+    end = structs[0].clock
+    update += _spelled(len(structs) + gaps) + _spelled(client) + _spelled(end)
+    for _, clock, length, text, left, right in structs:
+        if clock > end:
+            update.append(_SKIP)
+            update += _spelled(clock - end)
+        kind = _DELETED if text is None else _STRING
+        update.append(kind | (_HAS_LEFT if left else 0) | (_HAS_RIGHT if right else 0))
+        for neighbour in (left, right):
+            if neighbour:
+                update += write_id(neighbour)
+        if not (left or right):
+            update += _PARENT
+        if text is None:
+            update += _spelled(length)
+        else:
+            encoded = text.encode()
+            update += _spelled(len(encoded)) + encoded
+        end = clock + length
 
 
 def _read_structs(data: bytes, structs: list[Struct]) -> int:

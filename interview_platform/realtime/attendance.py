@@ -25,7 +25,7 @@ from .acknowledgements import Acknowledgement
 from .awareness import AwarenessRelay
 from .connections import Connection, Connections, Membership, Waiting
 from .editing import Editing
-from .events import ClientTime, RoomEvent
+from .events import ClientTime, RoomEvent, check_size
 from .handlers import Answer, Handler, Handlers
 from .hosted import Hosted
 from .hosting import Hosts
@@ -37,7 +37,8 @@ from .rooms import Rooms
 
 log = logging.getLogger(__name__)
 
-MAX_VECTOR = 16 * 1024
+# What a state vector of as many clients as a document may have weighs at most, in bytes.
+MAX_VECTOR = 64 * 1024
 
 
 class ConsentChoice(Struct, forbid_unknown_fields=True):
@@ -49,7 +50,7 @@ class JoinRoom(RoomEvent):
     # Taken because clients send it; the role is the account's, whatever it says.
     role: Annotated[str, Meta(max_length=32)] | None = None
     sync: Literal["yjs"] | None = None
-    sv: Annotated[bytes, Meta(max_length=MAX_VECTOR)] | None = None
+    sv: bytes | None = None
     sinceSeq: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
     consent: ConsentChoice | None = None
     # When it is sent.
@@ -58,6 +59,7 @@ class JoinRoom(RoomEvent):
     def __post_init__(self) -> None:
         if self.sv is not None and self.sync is None:
             raise ValueError('sv: is for those who join with sync: "yjs"')
+        check_size("sv", len(self.sv or b""), MAX_VECTOR)
 
 
 class LeaveRoom(RoomEvent):

@@ -11,7 +11,7 @@ from typing import Any
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import Acknowledgement
 from .connections import Membership
-from .events import RoomEvent, bound_json
+from .events import RoomEvent, bound_json, check_size
 from .handlers import Handlers, RoomHandler
 from .hosted import Hosted
 from .rooms import Rooms
@@ -27,8 +27,8 @@ class Awareness(RoomEvent):
     def __post_init__(self) -> None:
         if not isinstance(self.state, bytes):
             bound_json("state", self.state, MAX_STATE_BYTES)
-        elif len(self.state) > MAX_STATE_BYTES:
-            raise ValueError(f"state: at most {MAX_STATE_BYTES} bytes")
+        else:
+            check_size("state", len(self.state), MAX_STATE_BYTES)
 
 
 class AwarenessRelay:

@@ -12,7 +12,7 @@ from ..interviews.presence import Presence
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import acknowledge
 from .connections import Connection, Membership
-from .events import RoomEvent, SocketId, bound_json, check_text, check_title
+from .events import RoomEvent, SocketId, bound_json, check_size, check_text, check_title
 from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
 from .rooms import Rooms
@@ -21,7 +21,6 @@ MAX_SIGNAL_BYTES = 64 * 1024
 MAX_OUTPUT = 64 * 1024
 
 Message = Annotated[str, Meta(min_length=1, max_length=4000)]
-Output = Annotated[str, Meta(max_length=MAX_OUTPUT)]
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9+#._ -]{0,39}\Z")]
 
 
@@ -55,11 +54,19 @@ class CodeRun(RoomEvent):
     """A run of the code in somebody's own sandbox; `durationMs` is in milliseconds."""
 
     language: Language
-    stdout: Output
-    stderr: Output
+    stdout: str
+    stderr: str
     exitCode: Annotated[int, Meta(ge=-(2**31), lt=2**32)]
     durationMs: Annotated[float, Meta(ge=0, le=24 * 3600 * 1000)]
-    stdin: Output | None = None
+    stdin: str | None = None
+
+    def __post_init__(self) -> None:
+        for field, text in (
+            ("stdin", self.stdin),
+            ("stdout", self.stdout),
+            ("stderr", self.stderr),
+        ):
+            check_size(field, len(text or ""), MAX_OUTPUT, "characters")
 
     @property
     def told(self) -> dict[str, Any]:

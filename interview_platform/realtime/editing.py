@@ -11,25 +11,26 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from math import ceil
+from typing import Any, TypeVar
 
 import gevent
 from bson.raw_bson import RawBSONDocument
-from msgspec import Meta
 
 from ..core.broadcast import Message
-from ..core.errors import NotFound, ServiceError
+from ..core.errors import NotFound, ServiceError, TooManyRequests
 from ..core.mongo import Document as Stored
 from ..core.newlines import normalize_newlines
 from ..core.promise import Promise
-from ..core.workpool import Workpool
-from ..editor.service import EMPTY, MAX_UPDATE, EditorService
+from ..core.ratelimit import Shares
+from ..core.workpool import FairWorkpool, Stopwatch
+from ..editor.service import EMPTY, MAX_TEXT, MAX_UPDATE, Document, EditorService
 from ..session_log.service import Entry, SessionLog
 from ..transport.outgoing import ASK, BetweenPings, Outgoing
 from .acknowledgements import Acknowledgement, acknowledge
-from .connections import Membership
+from .connections import Connection, Membership
 from .conversation import Language
-from .events import RoomEvent
+from .events import RoomEvent, check_size
 from .handlers import Handlers, RoomHandler
 from .hosted import Hosted
 from .hosting import Hosts
@@ -40,25 +41,28 @@ from .shadow import InFlight, ShadowText
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # Between processes: an edit of the document, as a Yjs update.
 EDIT = "code:edit"
 
-MAX_SNAPSHOT = 1024 * 1024
 SNAPSHOTS_A_SECOND = 10
 
-# Beyond these a snapshot is worked in on a thread, so that nobody else waits: in characters,
-# and in edits that it crossed with.
-HEAVY_SNAPSHOT = 32 * 1024
-HEAVY_CROSSING = 100
+# What share of a thread the large edits of one person may keep busy, and for how many seconds
+# at once; for how many seconds their next one waits for that, before it is refused.
+THREAD_SHARE = 0.2
+THREAD_SECONDS = 2.0
+MOST_WAIT = 10.0
 
 
 class CodeUpdate(RoomEvent):
-    codeSnapshot: Annotated[str, Meta(max_length=MAX_SNAPSHOT)] | None = None
-    update: Annotated[bytes, Meta(max_length=MAX_UPDATE)] | None = None
+    codeSnapshot: str | None = None
+    update: bytes | None = None
 
     def __post_init__(self) -> None:
         if (self.codeSnapshot is None) == (self.update is None):
             raise ValueError("codeSnapshot: either this or update is needed")
+        check_size("update", len(self.update or b""), MAX_UPDATE)
 
 
 class ChangeLanguage(RoomEvent):
@@ -76,7 +80,7 @@ class Editing:
         proceedings: Proceedings,
         rooms: Rooms,
         hosts: Hosts,
-        pool: Workpool,
+        pool: FairWorkpool,
     ) -> None:
         self._editor = editor
         self._log = session_log
@@ -84,6 +88,7 @@ class Editing:
         self._rooms = rooms
         self._hosts = hosts
         self._pool = pool
+        self._shares = Shares(THREAD_SHARE, THREAD_SECONDS)
         rooms.on(EDIT, self._hear_edit)
         rooms.on("language", self._hear_language)
 
@@ -102,7 +107,9 @@ class Editing:
             if hosted.replica is None:
                 if not self._editor.is_open(hosted.interview_id):
                     self._editor.open(hosted.interview_id, *starter())
-                hosted.replica = Replica(partial(self._spread, hosted))
+                hosted.replica = Replica(
+                    partial(self._spread, hosted), partial(self._pool.run, hosted.interview_id)
+                )
             replica = hosted.replica
             if replica.in_doubt:
                 with replica:
@@ -199,6 +206,7 @@ class Editing:
         replica = hosted.replica
         if replica is None:
             raise NotFound("The document is gone")
+        self._wait_for_share(connection, replica.document, event)
         with replica:
             if replica.in_doubt:
                 self._load(hosted, replica)
@@ -228,7 +236,7 @@ class Editing:
         document = replica.document
         self._log.check_ready()
         if document.is_heavy(update):
-            new = self._pool.run(document.apply, update)
+            new = self._work(membership, document.apply, update)
         else:
             new = document.apply(update)
         return self._note(membership, replica, update), new
@@ -237,14 +245,15 @@ class Editing:
         self, membership: Membership, replica: Replica, event: CodeUpdate
     ) -> tuple[Entry, bytes | None]:
         text = normalize_newlines(event.codeSnapshot or "")
+        # A character has at least one byte.
+        check_size("codeSnapshot", len(text), MAX_TEXT)
         document = replica.document
         shadow = membership.shadow
         # An editor that speaks Yjs and sends a text all the same means it as it stands.
         base = shadow.base_of(text) if shadow else document.base
         self._log.check_ready()
-        heavy = len(text) + document.size > HEAVY_SNAPSHOT
-        if heavy or document.history.distance(base) > HEAVY_CROSSING:
-            new, sent = self._pool.run(document.merge, text, base)
+        if document.is_heavy_text(text, base):
+            new, sent = self._work(membership, document.merge, text, base)
         else:
             new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
@@ -253,6 +262,28 @@ class Editing:
             shadow.edited(base, sent)
             self._show_soon(membership.hosted, replica)
         return entry, new
+
+    def _wait_for_share(
+        self, connection: Connection, document: Document, event: CodeUpdate
+    ) -> None:
+        """Wait until the person of the socket may keep a thread busy again.
+
+        An edit that needs none goes on at once. Raises `TooManyRequests` where it would wait
+        for longer than `MOST_WAIT`.
+        """
+        delay = self._shares.delay(connection.actor.user_id)
+        if delay and (event.update is None or document.is_heavy(event.update)):
+            if delay > MOST_WAIT:
+                raise TooManyRequests(ceil(delay), "Too many large edits, try again later")
+            gevent.sleep(delay)
+
+    def _work(self, membership: Membership, function: Callable[..., T], *args: Any) -> T:
+        """Return what `function` returns on a thread, which the person is charged for."""
+        watch = Stopwatch()
+        try:
+            return self._pool.run(membership.hosted.interview_id, watch.run, function, *args)
+        finally:
+            self._shares.charge(membership.connection.actor.user_id, watch.seconds)
 
     def _note(self, membership: Membership, replica: Replica, update: bytes) -> Entry:
         """Log an edit that was just made; where the log refuses it, it is not made after all.

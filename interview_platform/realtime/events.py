@@ -14,7 +14,7 @@ import orjson
 from bson import ObjectId
 from msgspec import Meta, Struct
 
-from ..core.errors import Invalid
+from ..core.errors import Invalid, TooLarge
 from ..core.text import hidden_in_name, is_blank
 
 InterviewId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{24}\Z")]
@@ -48,7 +48,7 @@ class RoomEvent(Struct, forbid_unknown_fields=True):
 
 
 def load(kind: type[Payload], payload: object) -> Payload:
-    """Return the payload of an event. Raises `Invalid`, naming the field at fault."""
+    """Return the payload of an event. Raises `Invalid` or `TooLarge`, naming the field at fault."""
     try:
         # Attachments are bytes as they come; no text is taken for some in base64.
         return msgspec.convert(payload, kind, builtin_types=(bytes,))
@@ -58,13 +58,22 @@ def load(kind: type[Payload], payload: object) -> Payload:
 
 
 def bound_json(field: str, value: Any, most: int) -> None:
-    """Raise ValueError, for a struct's own check, beyond `most` bytes of JSON."""
+    """Check, for a struct, that `value` has at most `most` bytes of JSON.
+
+    Raises ValueError for what is not JSON, and `TooLarge`.
+    """
     try:
         size = len(orjson.dumps(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{field}: only JSON values can be sent") from error
+    check_size(field, size, most, "bytes of JSON")
+
+
+def check_size(field: str, size: int, most: int, unit: str = "bytes") -> None:
+    """Raise `TooLarge`, for a struct's own check, beyond `most`."""
     if size > most:
-        raise ValueError(f"{field}: at most {most} bytes of JSON")
+        problem = f"At most {most} {unit}."
+        raise TooLarge(f"{field}: {problem}", {field: [problem]})
 
 
 def check_text(field: str, text: str, *, blank: bool = True) -> None:

@@ -13,7 +13,7 @@ from ..auth.service import AuthService
 from ..core.broadcast import Broadcaster
 from ..core.draining import Draining
 from ..core.settings import Settings
-from ..core.workpool import Workpool
+from ..core.workpool import FairWorkpool
 from ..dashboards.sharing import SharedDashboard
 from ..editor.service import EditorService
 from ..interviews.admission import AdmissionService
@@ -59,7 +59,7 @@ class Parts:
     auth: AuthService
     admission: AdmissionService
     editor: EditorService
-    editing_pool: Workpool
+    editing_pool: FairWorkpool
     session_log: SessionLog
     broadcaster: Broadcaster
     limits: Limits

@@ -13,7 +13,7 @@ from ..auth.model import Actor
 from ..core import json
 from ..core.clock import from_milliseconds
 from ..core.mongo import Document
-from ..core.workpool import Workpool
+from ..core.workpool import FairWorkpool
 from ..editor.service import EditorService, Version
 from ..interviews.service import InterviewService
 from ..session_log.service import SessionLog
@@ -37,7 +37,7 @@ class TimelineService:
         interviews: InterviewService,
         session_log: SessionLog,
         editor: EditorService,
-        pool: Workpool,
+        pool: FairWorkpool,
     ) -> None:
         self._interviews = interviews
         self._log = session_log
@@ -62,7 +62,8 @@ class TimelineService:
         upto = self._log.last_seq(interview_id)
         if last is not None:
             upto = min(upto, self._seq(interview_id, last))
-        return self._lines(self._log.entries(interview_id, after=after, upto=upto, types=types))
+        entries = self._log.entries(interview_id, after=after, upto=upto, types=types)
+        return self._lines(interview_id, entries)
 
     def code(self, actor: Actor, interview_id: ObjectId, at: int | None = None) -> Document:
         """Return text, language and cursors at a place, by default now."""
@@ -88,7 +89,7 @@ class TimelineService:
         old = self._version(interview_id, first)
         new = self._version(interview_id, last)
         names = f"code@{old.seq}", f"code@{new.seq}"
-        diff = self._pool.run(unified, old.document.text, new.document.text, *names)
+        diff = self._pool.run(interview_id, unified, old.document.text, new.document.text, *names)
         return {"from": old.seq, "to": new.seq, "diff": diff}
 
     def statistics(self, actor: Actor, interview_id: ObjectId) -> Document:
@@ -98,9 +99,9 @@ class TimelineService:
         people = [{"userId": user_id, **person} for user_id, person in kept["people"].items()]
         return {"people": people, "idle": kept["idle"], "runs": kept["runs"]}
 
-    def _lines(self, entries: Iterator[Document]) -> Iterator[bytes]:
+    def _lines(self, interview_id: ObjectId, entries: Iterator[Document]) -> Iterator[bytes]:
         while some := list(islice(entries, _AT_ONCE)):
-            yield self._pool.run(_spell, some)
+            yield self._pool.run(interview_id, _spell, some)
 
     def _version(self, interview_id: ObjectId, place: int | None) -> Version:
         """Return the document at `place`, by default after all that happened."""

@@ -13,12 +13,13 @@ from ..core.mongo import Store
 from ..core.queueing import JobQueue
 from ..core.security import PasswordHasher
 from ..core.settings import Settings
-from ..core.workpool import Workpool
+from ..core.workpool import FairWorkpool, Workpool
 
 HASHING_THREADS = 2
 HASHING_QUEUE = 64
-EDITING_THREADS = 1
+EDITING_THREADS = 2
 EDITING_QUEUE = 64
+EDITING_QUEUE_EACH = 16
 DIGESTING_THREADS = 1
 DIGESTING_QUEUE = 64
 
@@ -71,6 +72,7 @@ class Infrastructure:
         return Broadcaster(self.settings.redis_url)
 
     @cached_property
-    def editing(self) -> Workpool:
-        """The threads on which large edits are worked into shared documents."""
-        return Workpool(EDITING_THREADS, EDITING_QUEUE)
+    def editing(self) -> FairWorkpool:
+        """The threads on which large edits are worked into shared documents, and logs are played:
+        for each interview one thing at a time."""
+        return FairWorkpool(EDITING_THREADS, EDITING_QUEUE, EDITING_QUEUE_EACH)

@@ -218,7 +218,7 @@ def test_what_cannot_be_taken_is_refused_with_the_field_named(
         assert answer["error"]["code"] == "invalid", samples
         assert list(answer["error"]["errors"]) == ["samples"], samples
     wide: dict[str, Any] = {"a": [[[[[[[[[[]]]]]]]]]]}
-    odd: list[Any] = [[], {"$set": 1}, {"a": {"b\0": 1}}, {"a": 2**63}, {"a": "x" * 17_000}, wide]
+    odd: list[Any] = [[], {"$set": 1}, {"a": {"b\0": 1}}, {"a": 2**63}, wide]
     for metrics in odd:
         answer = cleo.call("eyeTracking", {"interviewId": meeting.id, "metrics": metrics})
         assert answer["error"]["code"] == "invalid", metrics

@@ -11,7 +11,7 @@ from interview_platform.auth.model import Actor, Role
 from interview_platform.core.clock import utcnow
 from interview_platform.core.errors import Unavailable
 from interview_platform.core.ratelimit import Bucket
-from interview_platform.core.workpool import Workpool
+from interview_platform.core.workpool import FairWorkpool
 from interview_platform.editor.document import Document
 from interview_platform.realtime.connections import Connection, Membership
 from interview_platform.realtime.editing import CodeUpdate, Editing
@@ -37,7 +37,7 @@ def test_edits_that_were_not_heard_are_told_when_the_document_is_read_again(
         proceedings=Proceedings(log, rooms),
         rooms=rooms,
         hosts=hosts,
-        pool=Workpool(1, 8),
+        pool=FairWorkpool(1, 8, 8),
     )
     hosted = hosts.open(interview_id)
     editing.open(hosted, lambda: ("one", "python"))

@@ -219,18 +219,30 @@ BAD_PAYLOADS: list[tuple[str, dict[str, object], str]] = [
     ("chatMessage", {"message": "x\0"}, "message"),
     ("chatMessage", {"interviewId": f"{'0' * 24}\n", "message": "x"}, "interviewId"),
     ("signal", {}, "payload"),
-    ("signal", {"payload": "x" * 70_000}, "payload"),
     ("codeUpdate", {}, "codeSnapshot"),
     ("codeUpdate", {"codeSnapshot": "x", "update": b"x"}, "codeSnapshot"),
-    ("codeUpdate", {"codeSnapshot": "x" * 1_100_000}, "codeSnapshot"),
     ("codeUpdate", {"update": "AAE="}, "update"),
     ("joinRoom", {"sync": "something"}, "sync"),
     ("eyeTracking", {"metrics": {"a": {"$where": 1}}}, "metrics"),
     ("eyeTracking", {"metrics": {"a": {"b\0": 1}}}, "metrics"),
     ("eyeTracking", {"metrics": {"a": 2**63}}, "metrics"),
     ("eyeTracking", {"metrics": {"a": [[[[[[[[[[1]]]]]]]]]]}}, "metrics"),
-    ("eyeTracking", {"metrics": {"a": "x" * 20_000}}, "metrics"),
     ("eyeTracking", {"metrics": [1]}, "metrics"),
+]
+
+TOO_LARGE: list[tuple[str, dict[str, object], str]] = [
+    ("signal", {"payload": "x" * 70_000}, "payload"),
+    ("codeUpdate", {"codeSnapshot": "x" * 1_100_000}, "codeSnapshot"),
+    ("codeUpdate", {"update": b"x" * 1_500_001}, "update"),
+    ("awareness", {"state": b"x" * 8_193}, "state"),
+    ("awareness", {"state": "x" * 8_193}, "state"),
+    ("joinRoom", {"sync": "yjs", "sv": b"x" * 65_537}, "sv"),
+    ("eyeTracking", {"metrics": {"a": "x" * 20_000}}, "metrics"),
+    (
+        "codeRun",
+        {"language": "c", "stdout": "", "stderr": "x" * 65_537, "exitCode": 0, "durationMs": 1},
+        "stderr",
+    ),
 ]
 
 
@@ -239,11 +251,13 @@ def test_bad_payloads_are_refused_with_the_field_named_and_reach_nobody(
 ) -> None:
     ida, cleo = pair
     before = len(meeting.log())
-    for event, payload, field in BAD_PAYLOADS:
+    refused = [("invalid", *bad) for bad in BAD_PAYLOADS]
+    refused += [("too_large", *large) for large in TOO_LARGE]
+    for code, event, payload, field in refused:
         answer = cleo.call(event, {"interviewId": meeting.id, **payload})
-        assert answer["ok"] is False, payload
-        assert answer["error"]["code"] == "invalid", payload
-        assert list(answer["error"]["errors"]) == [field], payload
+        assert answer["ok"] is False, field
+        assert answer["error"]["code"] == code, field
+        assert list(answer["error"]["errors"]) == [field], event
     assert len(meeting.log()) == before
     assert cleo.call("chatMessage", {"interviewId": meeting.id, "message": "fine"})["ok"]
     assert ida.next("chatMessage")["message"] == "fine"

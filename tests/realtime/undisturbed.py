@@ -45,7 +45,7 @@ def count(step: Callable[[], object]) -> int:
 def run(mongo_uri: str, redis_url: str, database: str) -> dict[str, int]:
     log = SessionLog(SessionLogRepository(mongo.connect(mongo_uri, database)), Workpool(1, 16))
     broadcaster = Broadcaster(redis_url)
-    replica = Replica(lambda _: None)
+    replica = Replica(lambda _: None, lambda work: work())
     update = Document.written("x").since(None)
     steps: dict[str, Callable[[], object]] = {
         "append": lambda: log.append(ObjectId(), "chat", None, {"message": "and?"}),

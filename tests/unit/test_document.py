@@ -11,12 +11,22 @@ from typing import Any
 
 import pytest
 from gevent.threadpool import ThreadPool
-from pycrdt import Doc
+from pycrdt import Doc, Text, merge_updates
 
 from interview_platform.core.errors import Conflict, Invalid, ServiceError, TooLarge
 from interview_platform.editor import document as module
-from interview_platform.editor.document import MAX_TEXT, MAX_UPDATE, Document
+from interview_platform.editor.bounds import (
+    HEAVY_UPDATE,
+    LEAST_EDITS,
+    MAX_CLIENTS,
+    MAX_PARTS_BYTES,
+    MAX_TEXT,
+    MAX_UPDATE,
+)
+from interview_platform.editor.document import Document
 from interview_platform.editor.playback import KEYFRAME_EVERY, Playback
+from interview_platform.editor.revision import Base
+from interview_platform.editor.update import read
 from tests import typing_trace
 from tests.editors import YjsEditor, rewrite
 from tests.yjs import deleted, deletions, section, skip, typed, update
@@ -311,20 +321,18 @@ def entry(seq: int, who: str | None, update: bytes, **more: str) -> dict[str, An
     }
 
 
-class Uncopied(set[int]):
-    """Clocks that must not be gone through for each edit: a client may have any number."""
+class Unwalked(bytes):
+    """What must not be gone through for each edit: a client may have written any amount."""
 
     def __iter__(self) -> Iterator[int]:
         raise AssertionError
-
-    __or__ = __ror__ = copy = __iter__  # type: ignore[assignment]
 
 
 def test_an_edit_costs_no_walk_through_all_wide_characters() -> None:
     document = Document()
     document.apply(update(section(7, 0, typed("🦉" * 100))))
-    halves = document._halves
-    halves._clocks = {client: Uncopied(clocks) for client, clocks in halves._clocks.items()}
+    stretches = document._halves._stretches
+    stretches[7] = [each._replace(bits=Unwalked(each.bits)) for each in stretches[7]]
     document.apply(update(section(7, 200, *(typed("🦉", left=(7, 199)) for _ in range(3)))))
     assert document.text == "🦉" * 103
     refused(document, update(section(8, 0, typed("x", left=(7, 0)))), Invalid)
@@ -369,3 +377,134 @@ def test_cr_is_taken_by_a_document_that_has_it_from_before() -> None:
     other.doc.apply_update(clean.since(None))
     with pytest.raises(Invalid):
         clean.apply(other.insert(0, "b\r\n"))
+
+
+def whole(text: str) -> bytes:
+    return update(section(7, 0, typed(text)))
+
+
+def edited(*texts: str) -> bytes:
+    """Return in one update what turns an empty document into each of `texts`, one after another."""
+    document = Document()
+    return merge_updates(*(rewrite(document, text) or b"" for text in texts))
+
+
+LETTERS = "".join(map(chr, range(32, 127)))
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        whole("x" * 300_000),
+        whole("x" * MAX_TEXT),
+        whole("🦉" * (MAX_TEXT // 4)),
+        # Six edits of 50 KB.
+        edited(*("y" * 50_000 * count for count in range(1, 7))),
+        # What was pasted, deleted, and pasted once more.
+        edited("x" * 400_000, "", "y" * 700_000),
+        edited("x" * MAX_TEXT, "x" * 10),
+        # Typed backwards, each character with its neighbours.
+        update(section(7, 0, typed("x"), *(typed("y", right=(7, n)) for n in range(50_000)))),
+    ],
+    ids=["paste", "full", "wide", "offline", "again", "deleted", "backwards"],
+)
+def test_what_fits_the_text_fits_one_update(large: bytes) -> None:
+    assert len(large) <= MAX_UPDATE
+    document = Document.written("")
+    assert document.is_heavy(large)
+    assert document.apply(large) == large
+    fresh: Doc[Text] = Doc()
+    fresh.apply_update(large)
+    assert document.text == str(fresh.get("code", type=Text))
+    again = Document.of([document.since(None)])
+    assert again.text == document.text
+    assert again.since(None) == document.since(None)
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        b"\x00" * (MAX_UPDATE + 1),
+        whole("x" * (MAX_TEXT + 1)),
+        whole("🦉" * (MAX_TEXT // 4 + 1)),
+        whole("x" * 700_000),
+        update(*(section(client, 0, typed("x")) for client in range(MAX_CLIENTS))),
+    ],
+    ids=["update", "text", "wide", "together", "clients"],
+)
+def test_what_does_not_fit_is_too_large_and_typing_goes_on(large: bytes) -> None:
+    document = Document.written("y" * 700_000)
+    refused(document, large, TooLarge)
+    document.apply(update(section(9, 0, typed("typed on"))))
+    assert "typed on" in document.text
+
+
+def test_an_update_that_would_take_too_long_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document()
+    document.apply(update(section(1, 0, *(typed("a") for _ in range(20_000)))))
+    # The library compares each of these with all that were put in the same place before.
+    slow = update(section(2, 0, *(typed("b") for _ in range(600))))
+    assert len(slow) < HEAVY_UPDATE
+    assert document.is_heavy(slow)
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.1)
+    refused(document, slow, TooLarge)
+    document.apply(update(section(3, 0, typed("c"))))
+    assert len(document.text) == 20_001
+
+
+def test_large_updates_may_name_clients_in_any_order() -> None:
+    # Each character stands after one of another client's.
+    clients = {1: [typed("a")], 2: [], 3: []}
+    last, clocks = (1, 0), {1: 1, 2: 0, 3: 0}
+    random = Random(5)
+    for number in range(6_000):
+        client = random.choice((1, 2, 3))
+        clients[client].append(typed(LETTERS[number % 95], left=last))
+        last = client, clocks[client]
+        clocks[client] += 1
+    for order in ((1, 2, 3), (3, 2, 1)):
+        large = update(*(section(client, 0, *clients[client]) for client in order))
+        document = Document()
+        assert document.is_heavy(large)
+        history = document.history.now
+        assert document.apply(large) == large
+        assert document.text == "a" + "".join(LETTERS[number % 95] for number in range(6_000))
+        assert document.history.since(Base("", history)) is not None
+
+
+def test_texts_that_differ_everywhere_make_few_edits_whatever_came_before() -> None:
+    random = Random(2)
+    document, base = Document(), Document().base
+    for _ in range(100):
+        text = "".join(random.choices(LETTERS, k=3_900))
+        new, base = document.merge(text, base)
+        assert new is not None
+        assert len(new) < 4_500
+        assert document.text == base.text == text
+    assert len(document.since(None)) < 20_000
+
+
+def test_a_long_past_makes_edits_fewer() -> None:
+    document = Document()
+    document.apply(update(section(1, 0, typed("-" * 60_000))))
+    gaps = (typed("+", left=(1, n), right=(1, n + 1)) for n in range(59_999))
+    document.apply(update(section(2, 0, *gaps)))
+    lines = [f"line {number} of some length, of which there are several\n" for number in range(100)]
+    plain = "".join(lines)
+    rewrite(document, plain)
+    indented = "".join(f"    {line}" for line in lines)
+    new = rewrite(document, indented)
+    assert new is not None
+    assert len(read(new).structs) < 2 * LEAST_EDITS
+    fresh = Document.written(plain)
+    assert len(read(rewrite(fresh, indented) or b"").structs) == 100
+    assert document.text == fresh.text == indented
+
+
+def test_what_a_document_keeps_in_memory_does_not_grow_with_what_was_deleted() -> None:
+    document, base = Document(), Document().base
+    for number in range(60):
+        _, base = document.merge("🦉🐍"[number % 2] * 100_000, base)
+    assert sum(map(len, document._parts)) < 2 * MAX_PARTS_BYTES
+    kept = sum(len(each.bits) for some in document._halves._stretches.values() for each in some)
+    assert kept < 60 * 30_000

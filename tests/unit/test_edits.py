@@ -11,6 +11,7 @@ from interview_platform.editor import edits as edits_module
 from interview_platform.editor.edits import (
     Delta,
     Edit,
+    coarsened,
     edits_between,
     edits_in_bytes,
     edits_of,
@@ -51,6 +52,10 @@ def test_edits_are_the_smallest_and_bounded_where_much_differs() -> None:
     lines[10], lines[3990] = "x" + lines[10], lines[3990][:-2] + "\n"
     edits = edits_between(old, "".join(lines))
     assert sum(len(text) + stop - start for start, stop, text in edits) == 2
+    # Too much to compare character by character, but as many lines as before.
+    indented = "".join(f"    {line}" for line in lines[:2000])
+    edits = edits_between("".join(lines[:2000]), indented)
+    assert [edit.text for edit in edits] == ["    "] * 2000
     # Too many lines to compare: replaced, and right all the same.
     old, new = "a\n" * 60_000, "b\n" * 60_000
     assert edits_between(old, new) == [Edit(0, len(old) - 1, new[:-1])]
@@ -119,3 +124,31 @@ def test_edits_are_told_in_bytes() -> None:
             assert text.decode() == new
     delta: Delta = [{"retain": 2}, {"insert": "é"}, {"delete": 4}, {"retain": 1}, {"delete": 1}]
     assert edits_of(delta) == [Edit(2, 2, "é".encode()), Edit(2, 6, b""), Edit(7, 8, b"")]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 20, 100])
+def test_coarser_edits_do_the_same_and_replace_the_least_kept_text(most: int) -> None:
+    random = Random(most)
+    for length in (10, 100, 400):
+        old, new = ("".join(random.choices(LETTERS, k=length)) for _ in range(2))
+        edits = edits_between(old, new)
+        fewer = coarsened(edits, old, most)
+        assert made(old, fewer) == new
+        assert len(fewer) <= max(most, 1)
+        assert fewer == edits or len(edits) > most
+    kept = ("-" * 20, "-" * 10, "-" * 30)
+    old, new = (change + change.join(kept) + change for change in "ab")
+    edits = edits_between(old, new)
+    assert len(edits) == 4
+    start = len(kept[0]) + 1
+    assert coarsened(edits, old, 3) == [
+        edits[0],
+        Edit(start, start + 12, f"b{kept[1]}b"),
+        edits[3],
+    ]
+
+
+def test_the_coincidences_of_texts_that_differ_everywhere_are_not_kept() -> None:
+    random = Random(4)
+    old, new = ("".join(random.choices(LETTERS, k=2000)) for _ in range(2))
+    assert len(coarsened(edits_between(old, new), old, 250)) < 20
