@@ -63,9 +63,9 @@ def answers(store: Store) -> bool:
         return bool(store.command("ping"))
 
 
-def soon() -> AbstractContextManager[object]:
-    """Give the operations of a block `ANSWER_TIMEOUT` together; PyMongo's errors follow."""
-    return pymongo.timeout(ANSWER_TIMEOUT)
+def soon(seconds: float = ANSWER_TIMEOUT) -> AbstractContextManager[object]:
+    """Give the operations of a block so many seconds together; PyMongo's errors follow."""
+    return pymongo.timeout(seconds)
 
 
 def describe(error: PyMongoError) -> str:

@@ -44,7 +44,7 @@ from .keystroke import Keystroke
 from .order import ends_with, in_order
 from .pieces import apply_in_pieces
 from .revision import Base, History
-from .update import ROOT, Update, read, read_vector, units, write_vector
+from .update import ROOT, Update, begins, read, read_vector, units, write_vector
 
 # An update that says nothing.
 EMPTY = b"\x00\x00"
@@ -113,8 +113,8 @@ class Document:
         """
         clocks = read_vector(self._doc.get_state())
         for update in without:
-            for struct in read(update).structs:
-                clocks[struct.client] = min(struct.clock, clocks.get(struct.client, 0))
+            for client, clock in begins(update):
+                clocks[client] = min(clock, clocks.get(client, 0))
         return write_vector(clocks)
 
     def since(self, vector: bytes | None) -> bytes:

@@ -88,6 +88,22 @@ def read(update: bytes) -> Update:
     return Update(structs, deletions)
 
 
+def begins(update: bytes) -> list[Id]:
+    """Return the first character of each client in an update that was read before.
+
+    Of an update by one client, as nearly all are, only the beginning is read.
+    """
+    clients, at = _number(update, 0)
+    if clients != 1:
+        first: dict[int, int] = {}
+        for struct in read(update).structs:
+            first.setdefault(struct.client, struct.clock)
+        return list(first.items())
+    _, at = _number(update, at)
+    client, at = _number(update, at)
+    return [(client, _number(update, at)[0])]
+
+
 def write(structs: Iterable[Struct], deletions: Iterable[Deletion]) -> bytes:
     """Write an update, in which each client's structs stand by clock, and may leave gaps."""
     by_client: dict[int, list[Struct]] = {}

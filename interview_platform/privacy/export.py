@@ -28,7 +28,7 @@ from ..telemetry.personal import TelemetryData
 _OF_WHO_DID_IT = ("chat", "webrtc")
 
 # What is told in other words, or serves the service alone.
-_LEFT_OUT = frozenset({"_id", "index", "salt", "interview"})
+_LEFT_OUT = frozenset({"_id", "index", "salt", "clientKey", "interview"})
 
 
 class ExportService:

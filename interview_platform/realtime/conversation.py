@@ -12,7 +12,7 @@ from ..interviews.presence import Presence
 from ..interviews.rooms import socket_room_of
 from .acknowledgements import acknowledge
 from .connections import Connection, Membership
-from .events import RoomEvent, SocketId, bound_json, check_size, check_text, check_title
+from .events import LoggedEvent, SocketId, bound_json, check_size, check_text, check_title
 from .handlers import Answer, Handlers, RoomHandler
 from .proceedings import Audience, Proceedings
 from .rooms import Rooms
@@ -24,7 +24,7 @@ Message = Annotated[str, Meta(min_length=1, max_length=4000)]
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9+#._ -]{0,39}\Z")]
 
 
-class Signal(RoomEvent):
+class Signal(LoggedEvent):
     payload: Any
     to: SocketId | None = None
 
@@ -43,14 +43,14 @@ class Signal(RoomEvent):
         return "other"
 
 
-class ChatMessage(RoomEvent):
+class ChatMessage(LoggedEvent):
     message: Message
 
     def __post_init__(self) -> None:
         check_text("message", self.message, blank=False)
 
 
-class CodeRun(RoomEvent):
+class CodeRun(LoggedEvent):
     """A run of the code in somebody's own sandbox; `durationMs` is in milliseconds."""
 
     language: Language
@@ -80,7 +80,7 @@ class CodeRun(RoomEvent):
         }
 
 
-class Bookmark(RoomEvent):
+class Bookmark(LoggedEvent):
     label: Annotated[str, Meta(min_length=1, max_length=200)]
     rating: Annotated[int, Meta(ge=1, le=5)] | None = None
 
@@ -107,7 +107,7 @@ class Quality(Struct, forbid_unknown_fields=True):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class MediaState(RoomEvent):
+class MediaState(LoggedEvent):
     camera: bool | None = None
     microphone: bool | None = None
     screen: bool | None = None
@@ -147,7 +147,7 @@ class Conversation:
         if to and (to == socket_id or not self._presence.has_joined(hosted.interview_id, to)):
             raise NotFound("Nobody else is in the room by this socket")
         kept = {"signal": event.kind, "to": to or "room"}
-        entry = self._proceedings.note(membership, "webrtc", kept)
+        entry = self._proceedings.note(membership, "webrtc", kept, client_id=event.clientId)
         data = {"socketId": socket_id, "payload": event.payload}
         room = socket_room_of(hosted.interview_id, to) if to else hosted.room
         self._rooms.say(room, "signal", data, skip=socket_id)
@@ -169,6 +169,7 @@ class Conversation:
             event="chatMessage",
             told=told,
             at=now,
+            client_id=event.clientId,
         )
 
     def _run(self, membership: Membership, event: CodeRun) -> Answer:
@@ -182,6 +183,7 @@ class Conversation:
             told={**event.told, **_who(connection), "timestamp": milliseconds(now)},
             skip=connection.socket_id,
             at=now,
+            client_id=event.clientId,
         )
 
     def _bookmark(self, membership: Membership, event: Bookmark) -> Answer:
@@ -195,6 +197,7 @@ class Conversation:
             told={**mark, **_who(membership.connection), "timestamp": milliseconds(now)},
             audience=Audience.STAFF,
             at=now,
+            client_id=event.clientId,
         )
 
     def _media(self, membership: Membership, event: MediaState) -> Answer:
@@ -207,7 +210,7 @@ class Conversation:
             self._presence.update(interview_id, socket_id, **changes)
             return {"ok": True}
         kept = {"event": "media.state", "socketId": socket_id, **devices}
-        entry = self._proceedings.note(membership, "webrtc", kept)
+        entry = self._proceedings.note(membership, "webrtc", kept, client_id=event.clientId)
         self._presence.update(interview_id, socket_id, **changes)
         return acknowledge(entry.stored)
 

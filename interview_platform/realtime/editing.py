@@ -30,7 +30,7 @@ from ..transport.outgoing import ASK, BetweenPings, Outgoing
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Connection, Membership
 from .conversation import Language
-from .events import RoomEvent, check_size
+from .events import LoggedEvent, check_size
 from .handlers import Handlers, RoomHandler
 from .hosted import Hosted
 from .hosting import Hosts
@@ -55,7 +55,7 @@ THREAD_SECONDS = 2.0
 MOST_WAIT = 10.0
 
 
-class CodeUpdate(RoomEvent):
+class CodeUpdate(LoggedEvent):
     codeSnapshot: str | None = None
     update: bytes | None = None
 
@@ -65,7 +65,7 @@ class CodeUpdate(RoomEvent):
         check_size("update", len(self.update or b""), MAX_UPDATE)
 
 
-class ChangeLanguage(RoomEvent):
+class ChangeLanguage(LoggedEvent):
     language: Language
 
 
@@ -190,7 +190,12 @@ class Editing:
         language = version.language
         for message in on_their_way:
             if message.event == EDIT:
-                version.document.apply(message.data["update"], trusted=True)
+                update = message.data["update"]
+                apply = partial(version.document.apply, update, trusted=True)
+                if version.document.is_heavy(update):
+                    self._pool.run(hosted.interview_id, apply)
+                else:
+                    apply()
             elif message.event == "language":
                 language = message.data["language"]
         replica.document = version.document
@@ -239,7 +244,7 @@ class Editing:
             new = self._work(membership, document.apply, update)
         else:
             new = document.apply(update)
-        return self._note(membership, replica, update), new
+        return self._note(membership, replica, update, event.clientId), new
 
     def _take_snapshot(
         self, membership: Membership, replica: Replica, event: CodeUpdate
@@ -257,7 +262,7 @@ class Editing:
         else:
             new, sent = document.merge(text, base)
         # Even what changes nothing is acknowledged by its number.
-        entry = self._note(membership, replica, new or EMPTY)
+        entry = self._note(membership, replica, new or EMPTY, event.clientId)
         if shadow:
             shadow.edited(base, sent)
             self._show_soon(membership.hosted, replica)
@@ -285,13 +290,17 @@ class Editing:
         finally:
             self._shares.charge(membership.connection.actor.user_id, watch.seconds)
 
-    def _note(self, membership: Membership, replica: Replica, update: bytes) -> Entry:
+    def _note(
+        self, membership: Membership, replica: Replica, update: bytes, client_id: str | None
+    ) -> Entry:
         """Log an edit that was just made; where the log refuses it, it is not made after all.
 
         Nothing waits from here until it is told: it is not in the log before.
         """
         try:
-            return self._proceedings.note(membership, "code", {"update": update})
+            return self._proceedings.note(
+                membership, "code", {"update": update}, client_id=client_id
+            )
         except Exception:
             replica.in_doubt = True
             raise
@@ -303,6 +312,7 @@ class Editing:
             {"event": "code.language", "language": event.language},
             event="language",
             told={"language": event.language, "userId": str(membership.connection.actor.user_id)},
+            client_id=event.clientId,
         )
 
     def _hear_language(self, message: Message) -> None:

@@ -21,6 +21,7 @@ InterviewId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{24}\Z")]
 # In ms since the epoch, by the client's clock.
 ClientTime = Annotated[int, Meta(ge=0, lt=2**53)]
 SocketId = Annotated[str, Meta(min_length=1, max_length=64)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 # How msgspec, or a struct, names the field at fault, and what is left to say of it.
 _FIELD = (
@@ -45,6 +46,12 @@ class RoomEvent(Struct, forbid_unknown_fields=True):
     @property
     def interview_id(self) -> ObjectId:
         return _id_of(self.interviewId)
+
+
+class LoggedEvent(RoomEvent, kw_only=True):
+    """An event that is logged, once for each `clientId` that a person's clients give."""
+
+    clientId: ClientId | None = None
 
 
 def load(kind: type[Payload], payload: object) -> Payload:

@@ -22,7 +22,7 @@ from ..media.participants import MediaParticipants
 from .acknowledgements import acknowledge
 from .attendance import Attendance
 from .connections import Connection, Connections, Membership
-from .events import RoomEvent, SocketId, check_text
+from .events import LoggedEvent, RoomEvent, SocketId, check_text
 from .handlers import Answer, Handler, Handlers, RoomHandler
 from .proceedings import Proceedings
 from .rooms import Rooms
@@ -37,7 +37,7 @@ class Admit(RoomEvent):
     pass
 
 
-class Remove(RoomEvent):
+class Remove(LoggedEvent):
     socketId: SocketId
     reason: Annotated[str, Meta(max_length=500)] | None = None
 
@@ -126,6 +126,7 @@ class Moderation:
                 "userId": person.user_id,
                 "reason": event.reason,
             },
+            client_id=event.clientId,
         )
         data = {"interviewId": event.interviewId, "reason": event.reason}
         room_of_one = waiting_room_of if person.waiting else socket_room_of

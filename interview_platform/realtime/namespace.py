@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ..auth.guard import Authenticator
@@ -18,6 +18,7 @@ from .attendance import Attendance
 from .connections import Connection, Connections
 from .handlers import Handler, Handlers, RoomHandler
 from .renewal import Renewal
+from .repeats import Repeats
 from .rooms import NAMESPACE
 from .sentinel import Sentinel
 from .tail import Tail
@@ -39,6 +40,7 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         sentinel: Sentinel,
         renewal: Renewal,
         tail: Tail,
+        repeats: Repeats,
         groups: Iterable[Handlers],
     ) -> None:
         super().__init__(NAMESPACE)
@@ -48,6 +50,7 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         self._sentinel = sentinel
         self._renewal = renewal
         self._tail = tail
+        self._repeats = repeats
         self._handlers: dict[str, Handler | RoomHandler] = {}
         for group in groups:
             self._handlers.update(group)
@@ -83,6 +86,9 @@ class InterviewNamespace(Namespace):  # type: ignore[misc]
         membership = connection.joined.get(loaded.interviewId.lower())  # type: ignore[attr-defined]
         if membership is None:
             raise Forbidden("Join the room first")
+        if isinstance(loaded, events.LoggedEvent) and loaded.clientId:
+            handle = partial(handler.handle, membership, loaded)
+            return self._repeats.once(membership, loaded.clientId, handle)
         return handler.handle(membership, loaded)
 
     def _connect(self, socket_id: str, auth: object) -> None:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from ..core.promise import Promise
-from ..session_log.service import Entry, SessionLog
+from ..session_log.service import Entry, SessionLog, client_key
 from .acknowledgements import Acknowledgement, acknowledge
 from .connections import Membership
 from .rooms import Rooms
@@ -33,11 +33,15 @@ class Proceedings:
         kind: str,
         data: dict[str, Any],
         at: datetime | None = None,
+        client_id: str | None = None,
     ) -> Entry:
-        """Log an event. Raises what the log refuses it for, before anybody hears of it."""
-        hosted = membership.hosted
-        actor = membership.connection.actor_entry
-        entry = self._log.append(hosted.interview_id, kind, actor, data, at)
+        """Log an event. Raises what the log refuses it for, before anybody hears of it.
+
+        Of the events to which one person's clients give the same `client_id` one is logged.
+        """
+        hosted, connection = membership.hosted, membership.connection
+        key = client_key(connection.actor.user_id, client_id) if client_id else None
+        entry = self._log.append(hosted.interview_id, kind, connection.actor_entry, data, at, key)
         hosted.feed.wrote(entry.id)
         return entry
 
@@ -52,6 +56,7 @@ class Proceedings:
         audience: Audience = Audience.EVERYONE,
         skip: str | None = None,
         at: datetime | None = None,
+        client_id: str | None = None,
         **answer: Any,
     ) -> Promise[Acknowledgement]:
         """Log an event, and tell the room of it; each socket hears of it exactly once.
@@ -60,7 +65,7 @@ class Proceedings:
         `note` does.
         """
         hosted = membership.hosted
-        entry = self.note(membership, kind, data, at)
+        entry = self.note(membership, kind, data, at, client_id)
         room = hosted.room if audience is Audience.EVERYONE else hosted.staff_room
         self._rooms.say(room, event, {**told, "id": str(entry.id)}, skip=skip)
         return acknowledge(entry.stored, **answer)

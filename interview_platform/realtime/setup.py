@@ -39,6 +39,7 @@ from .numbering import Numbering
 from .observing import Observing
 from .proceedings import Proceedings
 from .renewal import Renewal
+from .repeats import Repeats
 from .rooms import NAMESPACE, Rooms
 from .sentinel import Sentinel
 from .tail import Tail
@@ -154,6 +155,7 @@ def install(app: Flask, settings: Settings, parts: Parts) -> Connections:
         sentinel=sentinel,
         renewal=renewal,
         tail=tail,
+        repeats=Repeats(session_log),
         groups=(
             attendance.handlers(),
             moderation.handlers(),

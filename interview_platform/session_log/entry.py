@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from bson import ObjectId, encode
@@ -25,6 +26,8 @@ MAX_DEPTH = 64
 
 # What keeps erased content from being guessed by its hash, in bytes.
 SALT_BYTES = 16
+# How much of a hash stands for the id that a client gave an event, in bytes.
+_CLIENT_KEY_BYTES = 16
 # What a document weighs beside its actor and its data, roughly, in bytes.
 _FRAME = 240
 
@@ -41,7 +44,8 @@ class Event(NamedTuple):
 class Entry:
     """An event on its way to the store: everything of its document but `seq`.
 
-    `stored` is the promise of that number. What was given as the event's data may change
+    `stored` is the promise of that number, or of that of the entry in the same log that has the
+    same `client_key`: there is never a second one. What was given as the event's data may change
     later. Raises `Invalid` for what cannot be stored, and `TooLarge` beyond `MAX_BYTES`.
     """
 
@@ -54,6 +58,7 @@ class Entry:
         actor: Mapping[str, Any] | None,
         data: Mapping[str, Any],
         at: datetime | None = None,
+        client_key: bytes | None = None,
     ) -> None:
         # Exactly: of a class as abstract as this one, to ask for its kind takes long.
         if actor is not None and type(actor) is not RawBSONDocument:
@@ -76,10 +81,25 @@ class Entry:
             "salt": os.urandom(SALT_BYTES),
             "createdAt": now,
         }
+        if client_key is not None:
+            self.document["clientKey"] = client_key
+
+    @property
+    def client_key(self) -> bytes | None:
+        key: bytes | None = self.document.get("clientKey")
+        return key
 
     def numbered(self, seq: int) -> Document:
         """Return the document to store as number `seq`."""
         return {**self.document, "seq": seq}
+
+
+def client_key(user_id: ObjectId, client_id: str) -> bytes:
+    """Return what stands for an id that a person's client gave an event, in one interview.
+
+    A hash, since anything may be in such an id.
+    """
+    return sha256(user_id.binary + client_id.encode()).digest()[:_CLIENT_KEY_BYTES]
 
 
 def sealed_error() -> Conflict:

@@ -78,6 +78,12 @@ class SessionLogRepository(Repository):
             unique=True,
             partialFilterExpression={"seq": {"$gte": 1}},
         ),
+        # What a client sends again is logged once, whichever processes it reaches.
+        IndexModel(
+            [("interview", ASCENDING), ("clientKey", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"clientKey": {"$exists": True}},
+        ),
         # A page of one type must not read past every code snapshot: that is worth the write.
         IndexModel(
             [("interview", ASCENDING), ("type", ASCENDING), ("seq", ASCENDING)],
@@ -195,11 +201,17 @@ class SessionLogRepository(Repository):
         found = self._durable.find_one({"_id": entry_id}, {"seq": True})
         return found["seq"] if found else None
 
+    def of_client(self, interview_id: ObjectId, client_key: bytes) -> Stored | None:
+        """Return the event to which a client gave an id, None where it is not stored."""
+        query = {"interview": interview_id, "clientKey": client_key}
+        found = self._durable.find_one(query, {"seq": True, "sealed": True})
+        return _stored(found) if found else None
+
     def next_after(self, interview_id: ObjectId, seq: int) -> list[Stored]:
         """Return the events that follow number `seq`, in order, at most `WINDOW`."""
         query = {"interview": interview_id, "seq": {"$gte": seq + 1, "$lte": seq + WINDOW}}
         found = self._durable.find(query, {"seq": True, "sealed": True}).sort("seq", ASCENDING)
-        return [Stored(each["seq"], each["_id"], "sealed" in each) for each in found]
+        return [_stored(each) for each in found]
 
     def since(self, interview_id: ObjectId, seq: int) -> Iterator[Stored]:
         """Yield every event after number `seq`, in order."""
@@ -279,7 +291,7 @@ class SessionLogRepository(Repository):
                         "contentHash": content_hash,
                         "actor": pseudonym_of(entry),
                     },
-                    "$unset": {"data": "", "salt": ""},
+                    "$unset": {"data": "", "salt": "", "clientKey": ""},
                 },
             )
             for entry, content_hash in zip(entries, hashes, strict=True)
@@ -385,6 +397,10 @@ def _number(page: PageRequest) -> int | None:
     if not isinstance(seq, int):
         raise invalid_cursor()
     return seq
+
+
+def _stored(document: Document) -> Stored:
+    return Stored(document["seq"], document["_id"], "sealed" in document)
 
 
 def _overtaken(error: BulkWriteError) -> bool:

@@ -14,11 +14,11 @@ from ..core.mongo import Document, Session
 from ..core.paging import Page, PageRequest
 from ..core.workpool import Workpool
 from .chain import hashes_of
-from .entry import MAX_BYTES, TYPES, Entry, Event, log_actor, sealed_error
+from .entry import MAX_BYTES, TYPES, Entry, Event, client_key, log_actor, sealed_error
 from .repository import SessionLogRepository
 from .writer import LogWriter, Tell
 
-__all__ = ["TYPES", "Entry", "Event", "SessionLog", "log_actor"]
+__all__ = ["TYPES", "Entry", "Event", "SessionLog", "client_key", "log_actor"]
 
 # How many events are hashed at once, apart from the hub.
 AT_ONCE = 64
@@ -61,17 +61,25 @@ class SessionLog:
         actor: Mapping[str, Any] | None,
         data: Mapping[str, Any],
         at: datetime | None = None,
+        client_key: bytes | None = None,
     ) -> Entry:
         """Log an event in the background; returns it at once.
+
+        Events of one `client_key` are logged once: the number of the first is that of all.
 
         `stored` is done once a majority of the store's members has the event. Raises
         `Unavailable` where too much waits for the store, `Invalid` or `TooLarge` for an event
         that cannot be stored, and `Conflict` for a log that is sealed; where that turns out
         later, `stored` ends with it. Its callbacks must not block.
         """
-        entry = Entry(interview_id, type, actor, data, at)
+        entry = Entry(interview_id, type, actor, data, at, client_key)
         self._writer.append(interview_id, entry)
         return entry
+
+    def number_of(self, interview_id: ObjectId, client_key: bytes) -> int | None:
+        """Return the number of the event that is stored with this key, None if none is."""
+        found = self._repository.of_client(interview_id, client_key)
+        return found.seq if found else None
 
     def check_ready(self) -> None:
         """Raise `Unavailable` where the largest event would be refused for what waits already."""

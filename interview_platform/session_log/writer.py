@@ -50,6 +50,7 @@ Tell = Callable[[Sequence[Document]], None]
 class LogWriter:
     """Stores entries in the background, each log's in the order they were given.
 
+    Where an entry with its client's key is stored already, that one's number is the promise's.
     Its threads start with the first entry; under gevent they are greenlets.
     """
 
@@ -197,9 +198,24 @@ class LogWriter:
                 logged, entry = batch[stopped.at]
                 self._backlog.refused(logged, entry)
                 self._refuse([entry], Invalid({"data": ["The store refuses this event."]}))
+            else:
+                self._settle_repeat(*batch[stopped.at])
             raise
         self._stored(batch, documents)
         self._back()
+
+    def _settle_repeat(self, logged: Log, entry: Entry) -> None:
+        """Take out an entry that cannot be stored, since a client has sent it twice.
+
+        It has the number of the one that is stored. Raises PyMongo's errors.
+        """
+        key = entry.client_key
+        first = self._repository.of_client(logged.interview_id, key) if key else None
+        if first is None or first.id == entry.id:
+            return
+        self._backlog.refused(logged, entry)
+        self._tell_refused([entry.document])
+        entry.stored.set_result(first.seq)
 
     def _found(self, logged: Log, entry: Entry, seq: int) -> None:
         self._tell_stored([entry.numbered(seq)])

@@ -152,8 +152,8 @@ def test_cr_is_refused_in_updates(connect: Connect, meeting: Meeting) -> None:
     ida, cleo = YjsEditor(), YjsEditor()
     ida.join(connect(meeting.interviewer), meeting.id)
     cleo.join(connect(meeting.candidate), meeting.id)
-    for typed in ("\r\n", "a\rb"):
-        refused = cleo.send(cleo.insert(0, typed))["error"]
+    for text in ("\r\n", "a\rb"):
+        refused = cleo.send(cleo.insert(0, text))["error"]
         assert (refused["code"], list(refused["errors"])) == ("invalid", ["update"])
         cleo = YjsEditor()
         cleo.join(connect(meeting.candidate), meeting.id)

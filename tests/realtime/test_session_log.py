@@ -533,3 +533,43 @@ def test_no_read_walks_more_than_its_part_of_an_index(
         bounds = command["filter"].get("seq")
         if isinstance(bounds, dict):
             assert bounds["$lte"] - bounds["$gte"] < 512
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_events_of_one_client_s_key_are_logged_once_whoever_writes_them(
+    open_log: Open, mongo_uri: str, database: Database[Document], answers: int
+) -> None:
+    interview_id, elsewhere = ObjectId(), ObjectId()
+    refused: list[ObjectId] = []
+    with CuttingProxy(mongo_uri) as proxy, proxy.connect(database.name).client as client:
+        logs = [open_log(client[database.name]), open_log(database)]
+        for log in logs:
+            log.tell_to(
+                lambda _: None, lambda entries: refused.extend(each["_id"] for each in entries)
+            )
+        stored: list[list[Promise[int]]] = []
+        entries = 0
+        for round_ in range(8):
+            proxy.lose_answers(to="insert", count=answers)
+            key = round_.to_bytes(16)
+            same = []
+            for log in logs:
+                log.append(interview_id, "chat", None, {"n": "before"})
+                for number in range(2):
+                    made = log.append(interview_id, "chat", None, {"n": number}, client_key=key)
+                    same.append(made.stored)
+                    entries += 1
+                log.append(interview_id, "chat", None, {"n": "after"})
+            logs[0].append(elsewhere, "chat", None, {}, client_key=key)
+            stored.append(same)
+        found_as = [set(results(same)) for same in stored]
+        assert all(log.flush(TIMEOUT) for log in logs)
+        for round_, numbers in enumerate(found_as):
+            assert numbers == {logs[1].number_of(interview_id, round_.to_bytes(16))}
+            assert logs[1].number_of(elsewhere, round_.to_bytes(16))
+        assert logs[1].number_of(interview_id, b"another") is None
+    found = stored_in(database, interview_id)
+    assert len(found) == 8 * (4 + 1)
+    assert len(set(refused)) == entries - 8
+    assert not {each["_id"] for each in found} & set(refused)
+    assert len(stored_in(database, elsewhere)) == 8
