@@ -100,6 +100,25 @@ def test_15_a_body_over_its_limit_is_too_large(company: Company, path: str, most
     assert raw(company, body + b" " * (most - len(body) + 1), path) == 413
 
 
+@pytest.mark.parametrize("value", ["[]", "{}", "1", '""', '{"a":1}', "1e5", '"\\\\"'])
+def test_20_the_values_of_a_large_body_are_counted_before_it_is_parsed(
+    company: Company, value: str
+) -> None:
+    path = "/api/interviews/65f0c0ffee65f0c0ffee65f0/end"
+    for count, status in ((4_900, 422), (45_000, 413)):
+        criteria = f"[{','.join([value] * count)}]".ljust(70_000)
+        body = f'{{"scorecard": {{"recommendation": "yes", "criteria": {criteria}}}}}'
+        assert raw(company, body, path) == status, count
+
+
+def test_20_no_text_counts_for_several_values(company: Company) -> None:
+    code = '[{"a": 1, "b": [,,,]}]\\\n\\"' * 9_000
+    body = {"title": "Sort", "language": "python", "difficulty": "easy", "starterCode": code}
+    answer = company.admin.post("/api/admin/coding-tasks", body)
+    assert answer.status_code == 201, answer.text[:200]
+    assert answer.json["codingTask"]["starterCode"] == code
+
+
 def test_15_unknown_fields_are_refused_and_named(company: Company) -> None:
     body = {"email": "a@example.com", "password": PASSWORD, "role": "admin"}
     answer = company.anyone.post("/api/auth/login", body)
@@ -145,10 +164,10 @@ def test_20_a_list_is_counted_before_its_items_are_looked_at(
 
 
 def test_20_unknown_fields_are_not_looked_at_beyond_those_that_are_told(company: Company) -> None:
-    many = {f"{number:x}": number for number in range(5_000)}
+    many, few = ({f"{number:x}": number for number in range(most)} for most in (5_000, 1_500))
     for body in (
         {"scorecard": {"recommendation": "yes", **many}},
-        {"scorecard": {"recommendation": "yes", "criteria": [many] * 6}},
+        {"scorecard": {"recommendation": "yes", "criteria": [few] * 6}},
     ):
         answer = company.admin.post(f"/api/interviews/{'0' * 24}/end", body)
         assert answer.status_code == 422
