@@ -158,7 +158,8 @@ class Editing:
         if shadow and greeting and replica and joined is membership:
             connection.send(ASK, partial(self._arrived, hosted, shadow, greeting))
             replica.plain[connection.socket_id] = membership
-            self._show_soon(hosted, replica)
+            if not (greeting.base and greeting.base.revision is replica.document.history.now):
+                self._show_soon(hosted, replica)
 
     def tell_late(self, hosted: Hosted, entry: Stored) -> None:
         """Work in an edit that was found in the log, and not heard before."""

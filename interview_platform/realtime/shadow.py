@@ -90,10 +90,11 @@ class ShadowText:
 
     def edited(self, base: Base, sent: Base) -> None:
         """Note that the editor has made `sent` of `base`, which `base_of` returned."""
-        if self._arriving:
+        if self._arriving and (arriving := self._in_flight[0].base):
             # A text that follows will replace what the editor has, whichever that is.
-            self._in_doubt = len(self._in_flight) == 1
-            if base is self._in_flight[0].base:
+            is_last = len(self._in_flight) == 1
+            self._in_doubt = is_last and arriving.text != self._has.text
+            if base is arriving:
                 self._in_flight[0].base = None
         self._has = sent
 

@@ -109,6 +109,18 @@ def test_an_editor_that_may_have_either_text_is_sent_the_text_again() -> None:
     assert server.is_shown
 
 
+def test_a_snapshot_that_follows_a_join_leaves_no_doubt() -> None:
+    server = Server("one")
+    text = server.shadow.sent(server.document.base)
+    server.shadow.may_arrive(text)
+    server.receive("one two")
+    server.receive("one two three")
+    assert server.is_shown
+    server.shadow.arrived(text)
+    assert server.text == "one two three"
+    assert server.is_shown
+
+
 def test_a_text_that_follows_leaves_no_doubt() -> None:
     server = Server("one")
     server.rewrite("one two")
