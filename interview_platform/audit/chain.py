@@ -113,7 +113,7 @@ class AuditChain:
         if last is not None:
             place = {"audit": "start", "seq": last["seq"], "hash": last["hash"]}
             start = self._signer.sign_statement({**place, "at": isoformat(utcnow())})
-            self._chain.put_start(start)
+            self._chain.advance_start(start)
         count = 0
         while start is not None and (some := self._entries.remove_upto(start["seq"])):
             count += some

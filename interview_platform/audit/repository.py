@@ -7,6 +7,7 @@ person is erased, and entries past their retention are removed from the chain's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -109,7 +110,9 @@ class AuditRepository(Repository):
     def chained(self, after: int) -> Iterator[Document]:
         """Yield every entry numbered after `after`, by number; a few at a time."""
         while True:
-            found = self._collection.find({"seq": {"$gt": after}}).sort("seq", ASCENDING)
+            # The lower bound of the partial index has MongoDB use it from the first entry on.
+            query = {"seq": {"$gt": after, "$gte": 1}}
+            found = self._collection.find(query).sort("seq", ASCENDING)
             some = list(found.limit(AT_ONCE))
             yield from some
             if len(some) < AT_ONCE:
@@ -176,8 +179,11 @@ class AuditChainRepository(Repository):
         """Return the signed statement of where the chain begins, None for its very beginning."""
         return self._collection.find_one({"_id": "start"}, {"_id": False})
 
-    def put_start(self, statement: Document) -> None:
-        self._collection.replace_one({"_id": "start"}, statement, upsert=True)
+    def advance_start(self, statement: Document) -> None:
+        """Have the chain begin where `statement` says, unless it begins there or later already."""
+        earlier = {"_id": "start", "seq": {"$lt": statement["seq"]}}
+        with suppress(DuplicateKeyError):
+            self._collection.replace_one(earlier, statement, upsert=True)
 
 
 class AuditHeadRepository(Repository):

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from ..audit.chain import AuditChain
 from ..audit.service import Audit
-from ..core.clock import utcnow
+from ..core.clock import EPOCH, utcnow
 from ..core.errors import ServiceError
 from ..core.mongo import Document, describe
 from ..editor.service import EditorService
@@ -76,7 +76,8 @@ class RetentionService:
         }
         counts = {}
         for kind, remove in removals.items():
-            before = now - getattr(self._periods, kind)
+            # A period of a hundred years means for ever: ids hold no time before the epoch.
+            before = now - min(getattr(self._periods, kind), now - EPOCH)
             counts[kind] = count = remove(before)
             if count:
                 details = {"kind": kind, "count": count, "before": before}

@@ -253,6 +253,16 @@ def test_what_a_retired_key_signed_stays_good(
     assert verify_audit()[0] == 0
 
 
+@pytest.mark.usefixtures("chained")
+def test_the_start_of_the_chain_never_moves_back(services: Services) -> None:
+    chain = services.audit_chain_ends
+    for seq in (3, 5, 4):
+        chain.advance_start({"audit": "start", "seq": seq, "hash": str(seq)})
+    start = chain.start()
+    assert start is not None
+    assert start["seq"] == 5
+
+
 def test_an_erasure_leaves_the_chain_whole_and_no_address(
     company: Company,
     person: Person,

@@ -238,3 +238,15 @@ def test_the_release_phase_leaves_gaze_to_the_worker(
         services.gaze_buckets.upgrade()
     indexes = new_database["eyetrackingevents"].index_information()
     assert not any("expireAfterSeconds" in index for index in indexes.values())
+
+
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize("period", ["36500d", "999999d"])
+def test_a_period_beyond_the_epoch_keeps_everything(
+    database: Database[Document], open_services: OpenServices, period: str
+) -> None:
+    gaze(database, 1)
+    message(database, status="sent")
+    kinds = ("LOG", "GAZE", "NOTIFICATION", "AUDIT")
+    patient = open_services(**{f"{kind}_RETENTION": period for kind in kinds})
+    assert set(patient.retention.apply().values()) == {0}
