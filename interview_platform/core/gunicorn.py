@@ -18,6 +18,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from .connections import Client, Connections
 from .errors import RequestTimeout
+from .headers import PLAIN_HEADERS
 
 PER_ADDRESS = 500
 """Connections an address may have, where the application's configuration does not say."""
@@ -150,8 +151,7 @@ def _answer(status: HTTPStatus, request_id: str) -> bytes:
         "Content-Type: application/json",
         f"Content-Length: {len(content)}",
         f"X-Request-Id: {request_id}",
-        "X-Content-Type-Options: nosniff",
-        "Cache-Control: no-store",
+        *(f"{name}: {value}" for name, value in PLAIN_HEADERS.items()),
         "Connection: close",
     ]
     if status is HTTPStatus.TOO_MANY_REQUESTS:

@@ -22,9 +22,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from . import json as strict_json
-from . import pages
 from .errors import NotFound, ServiceError
 from .faults import translate
+from .headers import PLAIN_HEADERS
 from .logging import Origin, origin
 from .parsing import StrictParser
 from .schemas import MAX_BODY_BYTES, ChangeSchema, ErrorSchema, Schema
@@ -85,13 +85,6 @@ COSTLY_BYTES = 8 * 1024
 
 # How many may wait for the OpenAPI document while it is written.
 MAX_WAITING_READERS = 100
-
-# What every answer says, unless it says otherwise itself.
-PLAIN_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    pages.HEADER: pages.BARE,
-}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..core.http import PLAIN_HEADERS, log_request, request_id
+from ..core.headers import PLAIN_HEADERS
+from ..core.http import log_request, request_id
 from ..core.json import dumps
 from ..core.logging import Origin, origin
 from .metrics import Metrics

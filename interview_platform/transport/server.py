@@ -18,6 +18,7 @@ from gevent.pool import Pool
 from socketio.packet import CONNECT_ERROR, DISCONNECT
 
 from ..core.errors import Invalid, NotFound, TooManyRequests
+from ..core.headers import PLAIN_HEADERS
 from ..core.origins import normalize_origin
 from ..core.promise import Promise
 from ..core.ratelimit import Bucket
@@ -106,10 +107,13 @@ class Server(socketio.Server):  # type: ignore[misc]
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, *PLAIN_HEADERS.items()], *rest)
+
         if self._draining:
-            start_response("503 Service Unavailable", [("Content-Length", "0")])
+            start("503 Service Unavailable", [("Content-Length", "0")])
             return ()
-        response: Iterable[bytes] = super().handle_request(environ, start_response)
+        response: Iterable[bytes] = super().handle_request(environ, start)
         return response
 
     def identify(self, sid: str, namespace: str, person: str) -> tuple[Put, Bucket]:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from interview_platform.app import create_app
+from interview_platform.core.headers import PLAIN_HEADERS
 from interview_platform.core.settings import Settings
 from interview_platform.local.stores import free_port
 from tests.live import (
@@ -53,6 +54,7 @@ def test_25_what_cannot_be_read_is_refused_in_the_one_shape(
         body = json.loads(answer.read())
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/json"
+    assert PLAIN_HEADERS.items() <= dict(answer.headers).items()
     assert body == {
         "code": status,
         "status": body["status"],

@@ -7,9 +7,11 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+import requests
 from flask import Flask
 
 from interview_platform.core import http
+from interview_platform.core.headers import PLAIN_HEADERS
 from interview_platform.core.pages import html_page
 from tests.live import WebProcess
 from tests.service import Company
@@ -52,6 +54,12 @@ def test_every_answer_has_a_policy_that_forbids_framing(company: Company, path: 
     assert policy["frame-ancestors"] == policy["default-src"] == policy["base-uri"] == ["'none'"]
     assert not {"'unsafe-inline'", "'unsafe-eval'", "*"} & {*policy.get("script-src", ())}
     assert ("script-src" in policy) == (path.rstrip("/") == DOCS)
+
+
+@pytest.mark.parametrize("path", ["/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3"])
+def test_answers_of_socketio_have_the_headers_of_all_others(web: WebProcess, path: str) -> None:
+    headers = requests.get(f"{web.url}{path}", timeout=10).headers
+    assert PLAIN_HEADERS.items() <= dict(headers).items()
 
 
 def test_a_page_that_says_nothing_may_do_nothing() -> None:
