@@ -20,7 +20,7 @@ def check_password(password: str, field: str = "password") -> None:
     kept = normalize(password)
     if len(kept) < MIN_LENGTH or len(password) > MAX_LENGTH:
         raise Invalid({field: [f"Must be {MIN_LENGTH} to {MAX_LENGTH} characters long."]})
-    if kept.lower() in _common() or is_node_default(password):
+    if kept.lower() in _common():
         raise Invalid({field: ["Too common: it would be among the first to be guessed."]})
 
 
@@ -31,8 +31,11 @@ def is_node_default(password: str) -> bool:
 
 @cache
 def _common() -> frozenset[str]:
-    """The commonest passwords that the rule of length would allow, from zxcvbn's ranking."""
+    """Return, in lower case, passwords that are guessed first and that the rule of length allows.
+
+    These are the commonest of zxcvbn's ranking, and the Node service's default.
+    """
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     long_enough = (word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_LENGTH)
-    return frozenset(islice(long_enough, COMMON))
+    return frozenset({*islice(long_enough, COMMON), NODE_DEFAULT.lower()})

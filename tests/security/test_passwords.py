@@ -37,7 +37,16 @@ def login(person: Person, email: str, password: str, **headers: str) -> int:
 
 @pytest.mark.parametrize(
     "password",
-    ["short77", "x" * 257, "password123", "PASSWORD", "iloveyou", "12345678", "Temp@1234"],
+    [
+        "short77",
+        "x" * 257,
+        "password123",
+        "PASSWORD",
+        "iloveyou",
+        "12345678",
+        "Temp@1234",
+        "temp@1234",
+    ],
 )
 def test_11_passwords_that_are_refused(app: Flask, password: str) -> None:
     assert register(app, password) == 422
