@@ -255,9 +255,14 @@ class Editing:
         check_size("codeSnapshot", len(text), MAX_TEXT)
         document = replica.document
         shadow = membership.shadow
-        # An editor that speaks Yjs and sends a text all the same means it as it stands.
-        base = shadow.base_of(text) if shadow else document.base
         self._log.check_ready()
+        if shadow is None:
+            # An editor that speaks Yjs and sends a text all the same means it as it stands.
+            base = document.base
+        elif shadow.is_ambiguous and document.is_heavy_text(text, document.base):
+            base = self._work(membership, shadow.base_of, text)
+        else:
+            base = shadow.base_of(text)
         if document.is_heavy_text(text, base):
             new, sent = self._work(membership, document.merge, text, base)
         else:

@@ -48,6 +48,11 @@ class ShadowText:
         # Whether a text was held back, since too much is in flight.
         self.is_behind = False
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether `base_of` has to compare texts, which takes long where they are long."""
+        return self._arriving
+
     def needs(self, base: Base) -> bool:
         """Tell whether the editor is to be sent `base` now."""
         latest = self._in_flight[-1] if self._in_flight else None

@@ -35,6 +35,9 @@ STALL_TIMEOUT = 15.0
 MAX_PACKETS_POSTED = 1_000
 """What a client that polls may send in one body: what has piled up meanwhile."""
 
+MAX_UNANSWERED = 128
+"""PINGs on their way to a client, beyond which it is cut off: it receives and does not answer."""
+
 LOOK_EVERY = 1.0  # seconds
 
 _MESSAGE = str(MESSAGE)
@@ -92,7 +95,11 @@ class Connection(Socket):  # type: ignore[misc]
         """
         if self.closed:
             return
-        self._unanswered += answered
+        if answered:
+            self._unanswered += answered
+            if len(self._unanswered) > MAX_UNANSWERED:
+                self.cut("it does not answer PINGs")
+                return
         websocket = self._websocket
         if (
             websocket is not None

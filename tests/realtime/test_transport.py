@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from websocket import ABNF, WebSocketBadStatusException, create_connection
+from websocket import (
+    ABNF,
+    WebSocketBadStatusException,
+    WebSocketConnectionClosedException,
+    create_connection,
+)
 
+from interview_platform.transport.engine import MAX_UNANSWERED
 from interview_platform.transport.server import MAX_MESSAGE_BYTES
 from tests.raw import peak_memory, polling_session
 from tests.realtime.bare_server import (
@@ -308,3 +314,20 @@ def test_a_client_that_polls_answers_pings_in_order(live: Live) -> None:
     assert requests.post(session, data="3\x1e3\x1e3", timeout=5).text == "OK"
     assert live.state()["calls"][-2:] == ["before f", "after f"]
     assert requests.post(session, data="1", timeout=5).status_code == 200
+
+
+def test_a_client_that_reads_and_does_not_answer_pings_is_cut_off(live: Live) -> None:
+    with hanging_up(live.joined()) as connection:
+        # One that answers is sent any number.
+        for _ in range(2 * MAX_UNANSWERED):
+            connection.send('42/bare,["ask","a"]')
+            assert [text(connection) for _ in "123"][::2] == ["2", "2"]
+            connection.send("3")
+            connection.send("3")
+        packets = []
+        for _ in range(MAX_UNANSWERED // 2 + 1):
+            connection.send('42/bare,["ask","b"]')
+        with pytest.raises(WebSocketConnectionClosedException):
+            while True:
+                packets.append(connection.recv())
+        assert 0 < packets.count("2") <= MAX_UNANSWERED
