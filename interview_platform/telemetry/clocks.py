@@ -37,6 +37,7 @@ class ClientClock:
         "_observations",
         "_previous",
         "_since",
+        "_told",
         "correction",
     )
 
@@ -48,8 +49,9 @@ class ClientClock:
         self._certain = False
         self._count = 0
         self._since = 0
-        # The latest time that was taken, and the observation then.
+        # The latest time that was taken, what the client told with it, and the observation then.
         self._last: int | None = None
+        self._told: int | None = None
         self._previous = 0
 
     def observe(self, now: int, told: int, *, certain: bool = False) -> None:
@@ -79,6 +81,9 @@ class ClientClock:
         `sent` is when the client sent them, where it tells.
         """
         told = last if sent is None else max(last, sent)
+        if told == self._told:
+            # Sent again, since no answer came: how late that is says nothing of the clock.
+            return self.correction
         went_back = self._last is not None and first < self._last
         # Samples that are sent twice are later the second time by that much, not by more.
         if went_back and now - told - self._previous > JUMP:
@@ -90,4 +95,5 @@ class ClientClock:
     def took(self, now: int, last: int, sent: int | None = None) -> None:
         """Note that samples were taken, of which `last` is the latest time."""
         self._last = last
-        self._previous = now - (last if sent is None else max(last, sent))
+        self._told = last if sent is None else max(last, sent)
+        self._previous = now - self._told

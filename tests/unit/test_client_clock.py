@@ -118,7 +118,7 @@ def test_samples_that_are_sent_twice_are_not_taken_for_a_clock_set_back() -> Non
     clock = ClientClock()
     clock.correct(T + 50, T - 900, T)
     clock.took(T + 50, T)
-    for later in range(0, 10_000, 500):
+    for later in range(0, 120_000, 500):
         assert clock.correct(T + 50 + later, T - 900, T) == 0
 
 
