@@ -1,10 +1,13 @@
-"""A network between the service and a store, that tests can disturb."""
+"""Networks between the service and its stores or clients, that tests can disturb."""
 
 from __future__ import annotations
 
 import socket
+import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from queue import SimpleQueue
+from random import Random
 from threading import Thread
 from typing import Self
 
@@ -31,10 +34,52 @@ class Network(ABC):
 
     @abstractmethod
     def _serve(self, client: socket.socket) -> None:
-        """Carry what one client and the store say to each other."""
+        """Carry what one client and the other end say to each other."""
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 Thread(target=self._serve, args=(client,), daemon=True).start()
+
+
+class SlowNetwork(Network):
+    """Carries everything to `port` and back, up to so many seconds later, in order."""
+
+    def __init__(self, port: int, latency: float) -> None:
+        super().__init__()
+        self._far = port
+        self._latency = latency
+        self._random = Random(port)
+
+    def _serve(self, client: socket.socket) -> None:
+        threads: list[Thread] = []
+        with client, socket.create_connection(("127.0.0.1", self._far)) as server:
+            for source, target in ((client, server), (server, client)):
+                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                on_its_way: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+                threads.append(Thread(target=self._read, args=(source, on_its_way), daemon=True))
+                threads.append(Thread(target=self._write, args=(target, on_its_way), daemon=True))
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    def _read(self, source: socket.socket, on_its_way: SimpleQueue[tuple[float, bytes]]) -> None:
+        data = b" "
+        while data:
+            try:
+                data = source.recv(65_536)
+            except OSError:
+                data = b""
+            on_its_way.put((time.monotonic() + self._random.uniform(0, self._latency), data))
+
+    def _write(self, target: socket.socket, on_its_way: SimpleQueue[tuple[float, bytes]]) -> None:
+        with suppress(OSError):
+            while True:
+                due, data = on_its_way.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                target.sendall(data)

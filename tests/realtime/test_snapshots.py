@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.editors import PlainEditor, YjsEditor
 from tests.live import WebProcess
 from tests.meeting import Connect, Meeting
+from tests.realtime.network import SlowNetwork
 from tests.realtime.node import run_script
 
 
@@ -114,3 +116,28 @@ def test_a_text_that_the_javascript_client_sends_is_what_the_document_says(
     report = run_script(*script)
     expected = [case.sent[-1][1] for case in CASES.values()]
     assert report == {"A": expected, "B": expected, "transport": "websocket"}
+
+
+def test_editors_that_type_at_once_over_slow_networks_agree_and_lose_nothing(
+    web: WebProcess, meeting: Meeting
+) -> None:
+    people = (
+        (meeting.interviewer, 0.5, "websocket", False),
+        (meeting.candidate, 0.1, "upgraded", False),
+        (meeting.candidate, 0.3, "polling", False),
+        (meeting.company.admin, 0.2, "websocket", True),
+    )
+    with ExitStack() as networks:
+        editors = [
+            {
+                "url": f"http://127.0.0.1:"
+                f"{networks.enter_context(SlowNetwork(web.port, latency)).port}",
+                "token": person.token,
+                "yjs": yjs,
+                **TRANSPORTS[transport],
+            }
+            for person, latency, transport, yjs in people
+        ]
+        told = {"interviewId": meeting.id, "seconds": 5, "editors": editors}
+        report = run_script("typing.mjs", json.dumps(told))
+    assert report == {"agree": True, "lost": [], "doubled": 0, "back": []}
