@@ -72,9 +72,13 @@ class Line:
             else:
                 self.refused.append(answer["error"])
 
-        self.await_that(lambda: self.unanswered < MOST_UNANSWERED)
+        self.await_answers()
         self._emit("codeUpdate", edit, note)
         self._sent += 1
+
+    def await_answers(self) -> None:
+        """Wait until few enough edits are on their way that another may be sent at once."""
+        self.await_that(lambda: self.unanswered < MOST_UNANSWERED)
 
     def edits(self) -> Iterator[dict[str, Any]]:
         """Yield the edits of others that have arrived since."""
@@ -327,6 +331,8 @@ class Scribbler:
         self._random = Random(seed)
 
     def scribble(self, editor: Typist) -> None:
+        # Before: while nothing arrives, no answer does.
+        editor.insist(lambda: editor.line.await_answers())
         with editor.at_once():
             self._scribble(editor)
 
