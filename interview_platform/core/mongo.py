@@ -105,15 +105,17 @@ class Repository:
             query["_id"] = {"$gt": some[-1]["_id"]}
 
 
-def transaction(store: Store, body: Callable[[Session], T]) -> T:
+def transaction(
+    store: Store, body: Callable[[Session], T], seconds: float = OPERATION_TIMEOUT_MS / 1000
+) -> T:
     """Run `body` in a transaction with snapshot reads and return what it returns.
 
     `body` is run again whenever the deployment reports a transient error (a write
     conflict, a step-down), so it must have no effect outside the session. What it
-    raises of its own ends the transaction without a trace. All tries together have the
-    time of one operation; PyMongo's own limit would be two minutes.
+    raises of its own ends the transaction without a trace. All tries together have
+    `seconds`, by default the time of one operation; PyMongo's own limit is two minutes.
     """
-    with pymongo.timeout(OPERATION_TIMEOUT_MS / 1000), store.client.start_session() as session:
+    with pymongo.timeout(seconds), store.client.start_session() as session:
         return session.with_transaction(
             body,
             read_concern=ReadConcern("snapshot"),

@@ -35,6 +35,8 @@ from .entry import TYPES
 WINDOW = 64
 _TYPED_WINDOW = 512
 _UPGRADED_AT_ONCE = 500
+# Seconds for that transaction: several processes that upgrade at once get in each other's way.
+_UPGRADE_TIMEOUT = 60.0
 
 _DUPLICATE_KEY = 11000
 _WRITE_CONFLICT = 112
@@ -330,7 +332,7 @@ class SessionLogRepository(Repository):
         Safe while others write. Builds the indexes first, since it relies on them.
         """
         self._collection.create_indexes(list(self.INDEXES))
-        while mongo.transaction(self._store, self._number_some):
+        while mongo.transaction(self._store, self._number_some, _UPGRADE_TIMEOUT):
             pass
 
     def _number_some(self, session: Session) -> int:
