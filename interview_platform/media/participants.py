@@ -50,6 +50,8 @@ REPEAT = timedelta(seconds=30)
 # How many are looked at, and removed, in one go.
 _REVIEWED_AT_ONCE = 200
 _REMOVED_AT_ONCE = 500
+# Seconds after which the rest is left to the next sweep, so that a slow server piles up none.
+_REMOVAL_TIME = 10.0
 
 # What of a participant is for the person to know.
 _TOLD = ("interview", "room", "role", "createdAt", "tokenExpiresAt")
@@ -116,7 +118,10 @@ class MediaParticipants:
         if self._room_service is None:
             return 0
         removed = 0
+        deadline = time.monotonic() + _REMOVAL_TIME
         for participant in self._participants.to_remove(utcnow(), _REMOVED_AT_ONCE):
+            if time.monotonic() > deadline:
+                break
             if not self._participants.claim(participant, utcnow() + RETRY):
                 continue
             try:
