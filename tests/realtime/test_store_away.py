@@ -51,7 +51,7 @@ def test_8_a_token_s_end_needs_no_store_and_a_newcomer_is_told_what_lacks(
 def test_leaving_needs_no_log(
     connect: Connect, meeting: Meeting, start_web: StartWeb, store: EmbeddedMongo
 ) -> None:
-    web, elsewhere = start_web(), Meeting(meeting.company)
+    web, elsewhere = start_web(EVENTS_PER_SECOND="1000"), Meeting(meeting.company)
     ida, cleo = connect(meeting.interviewer, web.url), connect(meeting.candidate, web.url)
     for person in (ida, cleo):
         assert person.join(meeting.id)["ok"]
