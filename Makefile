@@ -21,7 +21,7 @@ seed: $(INSTALLED) ## Fill the pool of the running service with candidates
 	@$(PYTHON) -m tools.seed
 
 test: $(INSTALLED) ## Run the tests: make test ARGS="-k login"
-	@$(PYTHON) -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist worksteal $(ARGS)
 
 bench: $(INSTALLED) ## Measure the service beside its peer: make bench ARGS="signal --quick"
 	@$(PYTHON) -m bench $(ARGS)

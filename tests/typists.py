@@ -82,7 +82,9 @@ class Line:
 
     def edits(self) -> Iterator[dict[str, Any]]:
         """Yield the edits of others that have arrived since."""
-        heard, self._read = self.socket.heard[self._read :], len(self.socket.heard)
+        # Where to stop first: more may arrive at any moment.
+        start, self._read = self._read, len(self.socket.heard)
+        heard = self.socket.heard[start : self._read]
         yield from (data for event, data in heard if event == "codeUpdate")
 
     def await_that(self, probe: Callable[[], bool]) -> None:

@@ -117,7 +117,8 @@ def test_code_reaches_the_others_and_gaze_only_the_staff(
     cleo.call("chatMessage", {**here, "message": "after"})
     second_tab.next("chatMessage")
     assert not second_tab.all("eyeTracking")
-    assert not cleo.all("codeUpdate")
+    # Nothing but their own text, where it crossed with the answer to their join.
+    assert all(each == {"codeSnapshot": "print(1)"} for each in cleo.all("codeUpdate"))
 
 
 def test_chat_reaches_everyone_the_sender_too(
@@ -395,8 +396,11 @@ def test_the_javascript_client_works_unmodified(
     assert other.next("codeUpdate") == {"codeSnapshot": "let x = 1;"}
     assert other.next("chatMessage")["message"] == "hello from JavaScript"
     assert other.next("userLeft") == {"socketId": report["id"]}
-    heard = [name for name, _ in report["heard"] if name != "presence"]
+    heard = [name for name, _ in report["heard"] if name not in ("presence", "codeUpdate")]
     assert heard == ["userJoined", "chatMessage"]
+    # Nothing but its own text, where it crossed with the answer to its join.
+    texts = [data for name, data in report["heard"] if name == "codeUpdate"]
+    assert all(each == {"codeSnapshot": "let x = 1;"} for each in texts)
     birth, *edits = meeting.log(type="code")
     assert birth["data"]["origin"] == "starter"
     assert [list(entry["data"]) for entry in edits] == [["update"], ["update"]]
