@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Seconds after which an edit is tried again for which the threads were too busy.
+BUSY_RETRY = 0.1
+
 
 class Heard(NamedTuple):
     """An edit, and the socket that it came from, which need not be told."""
@@ -97,13 +100,18 @@ class Replica:
         update, skip = heard
         work = partial(self.document.apply, update, trusted=True)
         try:
-            new = self._on_thread(work) if heavy else work()
-        except Unavailable as error:
-            log.warning("an edit has to be read from the log: %s", error)
-            self.in_doubt = True
+            new = self._on_thread_at_last(work) if heavy else work()
         except ServiceError as error:
             log.warning("an edit cannot be worked in: %s", error)
         else:
             # One that rests on edits that are not here yet is new with the last of them.
             if new is not None:
                 self._spread(Heard(new, skip))
+
+    def _on_thread_at_last(self, work: Callable[[], bytes | None]) -> bytes | None:
+        """Return what `work` returns on a thread, however busy the threads are until then."""
+        while True:
+            try:
+                return self._on_thread(work)
+            except Unavailable:
+                gevent.sleep(BUSY_RETRY)
