@@ -34,7 +34,7 @@ _BASE_LETTERS = str.maketrans(
         "ƴ": "y",
     }
 )
-# Whoever lacks the key for such a letter may write it with two others.
+# A person without the key for such a letter may write it with two others.
 _TRANSCRIPTIONS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _APOSTROPHES = "'`´‘’‛ʹʻʼʽʾʿˈ′＇"  # noqa: RUF001
 _HYPHENS = "-‐‑‒–—―−﹘﹣－"  # noqa: RUF001
